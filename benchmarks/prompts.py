@@ -1,0 +1,33 @@
+"""Bodies of about a kilobyte, no two alike, from a fixed seed."""
+
+import json
+import random
+
+from benchmarks.provider import MODEL
+
+_TEXT = """
+the parser reads header before body and cache keeps every token that a login service sends
+when session expires retry queue waits for worker lock release then writes ledger entry with
+index date amount currency account invoice customer field table column migration rollback
+please explain why this test fails on branch after merge while main passes under load since
+timeout value was lowered from thirty seconds to five show smallest change which fixes it
+"""
+_WORDS = _TEXT.split()
+
+
+def chat_bodies(count: int, *, stream: bool, words: int = 140, seed: int = 20261122) -> list[bytes]:
+    """Return `count` bodies of chat calls, of about `words` words of user text each."""
+    chance = random.Random(seed)
+    bodies = []
+    for _ in range(count):
+        text = " ".join(chance.choice(_WORDS) for _ in range(words))
+        value: dict[str, object] = {
+            "model": MODEL,
+            "messages": [
+                {"role": "system", "content": "You are a careful engineer. Be brief."},
+                {"role": "user", "content": f"{text} #{chance.getrandbits(40):x}"},
+            ],
+            "max_tokens": 256,
+        }
+        bodies.append(json.dumps(value | ({"stream": True} if stream else {})).encode())
+    return bodies

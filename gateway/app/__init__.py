@@ -1,0 +1,226 @@
+"""
+The composition root: the one place where ports meet the stores that fill them.
+
+    settings -> stores -> Gateway -> the ASGI application
+"""
+
+import asyncio
+import contextlib
+import hmac
+import os
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from gateway import __version__, settings, tasks
+from gateway.app import budgets, demo, sources
+from gateway.app.reloading import Reloader
+from gateway.errors import ConfigError, GatewayError
+from gateway.passage import Snapshot
+from gateway.pipeline import Gateway
+from gateway.ports import Outside
+from gateway.stores import memory, secrets
+from gateway.stores.sqlite.ledger import Ledger
+from gateway.stores.sqlite.registry import Registry
+from gateway.upstream import Providers
+from gateway.web import api, ingress, site
+from gateway.web.metrics import Exposition, Tally
+
+seed_demo = demo.seed
+
+REFRESH_S = 1.0
+"""How often the registry is asked for changes by other processes; revocations must hold in 5 s."""
+
+
+class Application:
+    """A gateway, put together and not started yet."""
+
+    def __init__(self, options: settings.Settings, environ: Mapping[str, str]) -> None:
+        data = _data_folder(options)
+        found = sources.read(options, environ)
+        secret = secrets.load_or_create(data, "secret", options.secret)
+        pepper = secrets.load_or_create(data, "pepper", options.pepper or found.deployment.pepper)
+
+        self.data = data
+
+        self.registry = Registry.open(data, create=True)
+        self.ledger = Ledger.open(data, secret=secret, clock=time.time)
+        self.quotas = memory.MemoryQuotas()
+        self._seeding = budgets.Seeding(self.quotas, self.ledger, time.time)
+        self.tally = Tally()
+        self.pepper = pepper
+        self.upstream = Providers(found.deployment)
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+        credentials = tasks.TaskCredentials(hmac.digest(secret, b"task credentials", "sha256"))
+        self.gateway = Gateway(
+            snapshot=Snapshot(policies=found.policies, upstream=self.upstream, prices=found.prices),
+            outside=Outside(
+                keys=self.registry.keys,
+                tasks=self.registry.tasks,
+                quotas=self.quotas,
+                ledger=self.ledger,
+                pseudonyms=self.ledger,
+                tally=self.tally,
+                clock=time.time,
+                new_id=new_id,
+            ),
+            credentials=credentials,
+            pepper=pepper,
+        )
+        self.reloader = Reloader(options, environ, swap=self._swap, clock=time.time)
+        context = api.Api(
+            registry=self.registry,
+            ledger=self.ledger,
+            reading=self.ledger.reading,
+            credentials=credentials,
+            pepper=pepper,
+            clock=time.time,
+            new_id=new_id,
+            reload=self.reloader.reload,
+            status=self.status,
+        )
+        elsewhere = site.build(
+            api_routes=api.routes(context),
+            exposition=Exposition(self.tally, self._gauges()),
+            readiness=self.status,
+            new_id=new_id,
+            lifespan=self._lifespan,
+        )
+        self.asgi: ASGIApp = ingress.Ingress(
+            self.gateway,
+            elsewhere,
+            tally=self.tally,
+            new_id=new_id,
+            body_bytes_max=options.body_bytes_max,
+        )
+
+    def status(self) -> dict[str, Any]:
+        """Return what `/health/ready` and `goodgate doctor` show."""
+        state = self.reloader.state
+        failed = self.ledger.failed
+        return {
+            "ready": not failed,
+            "version": __version__,
+            "policy": self.gateway.snapshot.policies.digest,
+            "prices_as_of": self.gateway.snapshot.prices.as_of,
+            "reload": {
+                "succeeded": state.succeeded,
+                "succeeded_at": state.succeeded_at,
+                "error": state.error,
+            },
+            "ledger": {"failed": failed, "backlog": self.ledger.backlog},
+        }
+
+    def reload_soon(self) -> None:
+        """Ask for a reload from a signal handler."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(lambda: self._start(self.reloader.try_to_reload()))
+
+    def close(self) -> None:
+        """Give the stores back. For whoever built an application and did not serve it."""
+        self.ledger.close()
+        self.registry.close()
+
+    async def _swap(self, found: sources.Sources) -> str:
+        upstream = Providers(found.deployment)
+        await self._seeding.seed(found.policies)
+        earlier = self.upstream
+        self.upstream = upstream
+        self.gateway.snapshot = Snapshot(
+            policies=found.policies, upstream=upstream, prices=found.prices
+        )
+        self._start(earlier.close())
+        return found.policies.digest
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncGenerator[None, None]:
+        self._loop = asyncio.get_running_loop()
+        self.ledger.start(self._loop)
+        await self._seeding.seed(self.gateway.snapshot.policies)
+        self._start(self._refresh())
+        self._start(self.reloader.watch())
+        try:
+            yield
+        finally:
+            for job in list(self._jobs):
+                job.cancel()
+            await asyncio.gather(*self._jobs, return_exceptions=True)
+            await self.upstream.close()
+            await asyncio.to_thread(self.close)
+
+    async def _refresh(self) -> None:
+        while True:
+            self.registry.refresh(time.time())
+            await asyncio.sleep(REFRESH_S)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        job = asyncio.ensure_future(work)
+        self._jobs.add(job)
+        job.add_done_callback(self._jobs.discard)
+
+    def _gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
+        reloader = self.reloader
+        return {
+            "goodgate_policy_reload_success": (
+                "Whether the last reload was put in force.",
+                lambda: float(reloader.state.succeeded),
+            ),
+            "goodgate_policy_reload_timestamp_seconds": (
+                "When a reload was last put in force, Unix time.",
+                lambda: reloader.state.succeeded_at,
+            ),
+            "goodgate_policy_rules": (
+                "Rules in force.",
+                lambda: float(len(self.gateway.snapshot.policies.rules)),
+            ),
+            "goodgate_ledger_backlog": (
+                "Records that are durable and not yet in order.",
+                lambda: float(self.ledger.backlog),
+            ),
+        }
+
+
+def build(options: settings.Settings, environ: Mapping[str, str]) -> Application:
+    """
+    Return the application the settings describe.
+
+    Raises:
+        ConfigError: it cannot be started as it is set up; the text says what to change.
+
+    """
+    if options.workers > 1:
+        raise ConfigError(
+            f"--workers {options.workers} needs GOODGATE_REDIS_URL and GOODGATE_DATABASE_URL, so "
+            "that all workers share their quotas and one ledger. This version has the embedded "
+            "stores only: start it with --workers 1."
+        )
+    if options.redis_url or options.database_url:
+        raise ConfigError(
+            "GOODGATE_REDIS_URL and GOODGATE_DATABASE_URL are for stores this version does not "
+            "have yet. Unset them to run on the embedded ones."
+        )
+    return Application(options, environ)
+
+
+def new_id() -> str:
+    """Return 32 hex digits of a UUIDv7 (RFC 9562 section 5.7)."""
+    milliseconds, random = time.time_ns() // 1_000_000, os.urandom(10).hex()
+    return f"{milliseconds:012x}7{random[:3]}a{random[3:18]}"
+
+
+def _data_folder(options: settings.Settings) -> Path:
+    data = options.data or Path("data")
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{data}: cannot be made or used as data folder: {error}") from None
+    return data
+
+
+__all__ = ["Application", "GatewayError", "build", "new_id", "seed_demo"]

@@ -1,0 +1,123 @@
+"""
+`goodgate serve`: run the gateway until it is told to stop.
+
+Parsed by argparse rather than the framework of the other commands, so that the
+server loads neither that nor a terminal library.
+"""
+
+import argparse
+import gc
+import logging
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import uvicorn
+
+from gateway import app
+from gateway.errors import GatewayError
+from gateway.settings import Settings, from_environment
+
+
+def parser(defaults: Settings) -> argparse.ArgumentParser:
+    """Return the parser of `goodgate serve`; every option has a variable of its own."""
+    made = argparse.ArgumentParser(
+        prog="goodgate serve",
+        description="Run the gateway.",
+        epilog="Every option can be given as a variable: GOODGATE_CONFIG, GOODGATE_PORT, …",
+    )
+    made.add_argument("--config", type=Path, default=defaults.config, help="goodgate.yaml")
+    made.add_argument(
+        "--policies", type=Path, default=defaults.policies, help="folder of policy files"
+    )
+    made.add_argument(
+        "--data", type=Path, default=defaults.data or Path("data"), help="folder of the stores"
+    )
+    made.add_argument("--host", default=defaults.host, help="address to bind (%(default)s)")
+    made.add_argument(
+        "--port", type=int, default=defaults.port, help="port to bind (%(default)s; 0: a free one)"
+    )
+    made.add_argument(
+        "--workers", type=int, default=defaults.workers, help="processes (%(default)s)"
+    )
+    made.add_argument(
+        "--demo", action="store_true", help="seed a demo key and task, and print a call to paste"
+    )
+    return made
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
+    """Serve; return 0 after an orderly stop, 1 when it cannot start, 2 on wrong use."""
+    try:
+        defaults = from_environment(environ)
+        options = parser(defaults).parse_args(arguments)
+        settings = msgspec.structs.replace(
+            defaults,
+            config=options.config,
+            policies=options.policies,
+            data=options.data,
+            host=options.host,
+            port=options.port,
+            workers=options.workers,
+        )
+        application = app.build(settings, environ)
+        greeting = app.seed_demo(application) if options.demo else ""
+    except GatewayError as error:
+        print(f"goodgate: error: {error}", file=sys.stderr)
+        return 1
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return _run(application, settings, greeting)
+
+
+class Server(uvicorn.Server):
+    """uvicorn, saying on standard output where it listens."""
+
+    def __init__(self, config: uvicorn.Config, *, on_listening: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]  # narrower than uvicorn needs
+        """Bind, then say so."""
+        await super().startup(sockets=sockets)  # type: ignore[arg-type]  # passed through
+        if self.started and self.servers:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            shown = f"[{host}]" if ":" in host else host
+            self._on_listening(f"http://{shown}:{port}")
+
+
+def _run(application: app.Application, settings: Settings, greeting: str) -> int:
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="goodgate: %(levelname)s: %(message)s"
+    )
+    config = uvicorn.Config(
+        application.asgi,
+        host=settings.host,
+        port=settings.port,
+        http="httptools",  # never h11: it accepts smuggled requests
+        loop="uvloop" if sys.platform != "win32" else "asyncio",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=max(1, round(settings.drain_s)),
+    )
+
+    def listening(url: str) -> None:
+        print(f"goodgate: listening on {url}", flush=True)
+        if greeting:
+            print(greeting.replace("{url}", url), flush=True)
+
+    server = Server(config, on_listening=listening)
+    signal.signal(signal.SIGHUP, lambda *_: application.reload_soon())
+    # What was made at start lives until the end: leave it out of every collection.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+    server.run()
+    return 0 if server.started else 1

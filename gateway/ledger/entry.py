@@ -1,0 +1,200 @@
+"""
+The records a call leaves, and their canonical bytes.
+
+A call with a verified task leaves two leaves, `intent` and `settle`; a refused one
+leaves a single `refusal`. What has no verified task leaves a `cost_intent` and a
+`cost_settle` that name nobody and are folded into `cost_hourly`.
+
+Canonical means RFC 8785 (JSON Canonicalization Scheme): the fields of every struct
+stand in the order of their names, numbers are integers, money and other fractions
+are strings, and nothing is ever left out. So msgspec's plain encoding of a struct
+*is* its canonical form, and a leaf is encoded once, on the line, in a microsecond.
+"""
+
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+SCHEMA_VERSION = 1
+
+
+class Intent(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="intent"):
+    """A call that is about to be sent: durable before the caller sees its first byte."""
+
+    attempt_id: str
+    catalogue: str
+    """Digest of the catalogue snapshot the link was judged by."""
+    cluster: str | None
+    coalesced_into: str | None
+    decision: Literal["forwarded", "coalesced", "reused"]
+    evidence: str
+    likeness: str | None
+    model_requested: str
+    model_served: str
+    n: int = 0
+    policy: str
+    principal: str
+    """A commitment, salted per person and month: never the name."""
+    prices: str
+    provider: str
+    received_at_us: int
+    """Unix time in microseconds."""
+    replica: str
+    replica_seq: int
+    """Dense per replica, from 1: a gap is a lost record."""
+    request_id: str
+    reserved_cost_usd: str
+    reserved_input_tokens: int
+    reserved_output_tokens: int
+    retry_count: int
+    """What the caller's SDK says of its own retries; corroboration only."""
+    root_id: str
+    route: str
+    rules: tuple[str, ...]
+    schema: int = SCHEMA_VERSION
+    stream: bool
+    task_id: str
+    task_source: str
+    team: str
+    tenant: str
+    units: tuple[str, ...] = ()
+    """The smallest keyed hashes of the call's own units; filled once likeness stands."""
+
+
+class Settle(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="settle"):
+    """What a sent call came to: durable before the reply's last byte leaves."""
+
+    attempt_id: str
+    cache_read_tokens: int
+    cache_write_tokens: int
+    completion: str
+    cost_usd: str
+    first_token_ms: int | None
+    input_tokens: int
+    latency_ms: int
+    n: int = 0
+    output_tokens: int
+    prices: str
+    reasoning_tokens: int
+    replica: str
+    replica_seq: int
+    request_id: str
+    schema: int = SCHEMA_VERSION
+    settled_at_us: int
+    status: int
+    """HTTP status of the provider's reply; 0 when there was none."""
+    usage_basis: str
+
+
+class Refusal(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="refusal"):
+    """A call whose task was verified and that a rule turned away: the effect of rules."""
+
+    attempt_id: str
+    catalogue: str
+    code: str
+    evidence: str
+    model_requested: str
+    n: int = 0
+    policy: str
+    principal: str
+    received_at_us: int
+    replica: str
+    replica_seq: int
+    request_id: str
+    root_id: str
+    route: str
+    rules: tuple[str, ...]
+    schema: int = SCHEMA_VERSION
+    stream: bool
+    task_id: str
+    task_source: str
+    team: str
+    tenant: str
+
+
+class Reveal(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="reveal"):
+    """Somebody looked at names: who, when and why."""
+
+    at_us: int
+    attempt_id: str
+    auditor: str
+    """Id of the key, or the operating-system account behind `--data`."""
+    filters: str
+    n: int = 0
+    reason: str
+    replica: str
+    replica_seq: int
+    schema: int = SCHEMA_VERSION
+
+
+class CostIntent(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="cost_intent"):
+    """An unlinked call about to be sent, or one refused. It names nobody."""
+
+    attempt_id: str
+    hour: int
+    """Start of the hour of receipt, Unix seconds."""
+    model: str
+    reason: str
+    """Why it is no usage: the link's problem, or the code of the refusal."""
+    replica: str
+    replica_seq: int
+    reserved_cost_usd: str
+    reserved_tokens: int
+    settled: bool
+    """True for a refusal: there is nothing to come."""
+    team: str
+
+
+class CostSettle(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="cost_settle"):
+    """What an unlinked call came to."""
+
+    attempt_id: str
+    cost_usd: str
+    replica: str
+    replica_seq: int
+    tokens: int
+
+
+class DecisionRecord(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="decision"):
+    """One line of the decision log: diagnostics, kept 30 days, in no report and no total."""
+
+    at_us: int
+    code: str
+    effect: str
+    facts: dict[str, Any]
+    policy: str
+    principal: str
+    """A pseudonym that changes each week."""
+    reasons: tuple[str, ...]
+    request_id: str
+    would_have: tuple[str, ...]
+
+
+Leaf: TypeAlias = Intent | Settle | Refusal | Reveal | CostIntent | CostSettle | DecisionRecord
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Leaf] = msgspec.json.Decoder(Leaf)
+
+
+def encode(record: Leaf) -> bytes:
+    """Return the canonical bytes of a record (RFC 8785)."""
+    return _encoder.encode(record)
+
+
+def decode(line: bytes) -> Leaf:
+    """Return the record some bytes hold; raises msgspec.ValidationError when they hold none."""
+    return _decoder.decode(line)
+
+
+class Query(Struct, frozen=True, kw_only=True):
+    """What an auditor asks the ledger for. Empty means every one."""
+
+    task: str = ""
+    team: str = ""
+    principal: str = ""
+    model: str = ""
+    decision: str = ""
+    since_us: int | None = None
+    until_us: int | None = None
+    limit: int = 1000

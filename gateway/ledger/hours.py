@@ -1,0 +1,96 @@
+"""
+Cost nobody is named on: the fold of `cost_intent` and `cost_settle` into hours.
+
+Each pair is folded once. A settle whose intent is not open any more was folded before and
+changes nothing; money is added in Decimal, so the sums are exact.
+"""
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from gateway.ledger.entry import CostIntent, CostSettle
+
+
+class HourKey(NamedTuple):
+    """What unlinked cost is kept by."""
+
+    hour: int
+    """Its start, Unix seconds."""
+    team: str
+    model: str
+    reason: str
+
+
+class HourSum(Struct):
+    """What it came to. `refused` are those of the calls that were never sent."""
+
+    calls: int = 0
+    refused: int = 0
+    tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+
+    def add(self, other: "HourSum") -> None:
+        """Add another sum to this one."""
+        self.calls += other.calls
+        self.refused += other.refused
+        self.tokens += other.tokens
+        self.cost_usd += other.cost_usd
+
+
+class Fold(Struct):
+    """What folding some records did."""
+
+    sums: dict[HourKey, HourSum]
+    opened: dict[str, CostIntent]
+    """Intents still without a settle, by attempt."""
+    closed: list[str]
+    """Attempts that were open before and are not any more."""
+
+
+def fold(
+    records: Iterable[CostIntent | CostSettle], earlier: Callable[[str], CostIntent | None]
+) -> Fold:
+    """Fold records in their order; `earlier` finds an intent that was open before them."""
+    done = Fold(sums={}, opened={}, closed=[])
+    for record in records:
+        if isinstance(record, CostSettle):
+            _settle(done, record, earlier)
+        elif record.settled:
+            done.sums.setdefault(key(record), HourSum()).add(HourSum(calls=1, refused=1))
+        else:
+            done.opened[record.attempt_id] = record
+    return done
+
+
+def key(intent: CostIntent) -> HourKey:
+    """Return the hour an intent belongs to."""
+    return HourKey(intent.hour, intent.team, intent.model, intent.reason)
+
+
+def orphan(intent: CostIntent, stamp: tuple[str, int]) -> CostSettle:
+    """Return the settle of an intent whose process is gone: the most it can have come to."""
+    return CostSettle(
+        attempt_id=intent.attempt_id,
+        cost_usd=intent.reserved_cost_usd,
+        replica=stamp[0],
+        replica_seq=stamp[1],
+        tokens=intent.reserved_tokens,
+    )
+
+
+def _settle(
+    done: Fold, record: CostSettle, earlier: Callable[[str], CostIntent | None]
+) -> None:
+    intent = done.opened.pop(record.attempt_id, None)
+    if intent is None:
+        if record.attempt_id in done.closed:
+            return
+        intent = earlier(record.attempt_id)
+        if intent is None:
+            return
+        done.closed.append(record.attempt_id)
+    came_to = HourSum(calls=1, tokens=record.tokens, cost_usd=Decimal(record.cost_usd))
+    done.sums.setdefault(key(intent), HourSum()).add(came_to)

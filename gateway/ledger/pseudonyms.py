@@ -1,0 +1,103 @@
+"""
+Names that stand for people: commitments in the ledger, pseudonyms in the decision log.
+
+A commitment is SHA-256 over a salt and the person; the salt is random, one per person
+and month, and kept beside the ledger. Deleting it turns the commitment into noise, and no
+fold over the ledger needs the name. A weekly pseudonym needs no table: it is an HMAC.
+"""
+
+import datetime
+import hashlib
+import hmac
+from collections.abc import Callable, Iterable
+
+from msgspec import Struct
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+_WEEK_US = 7 * 86_400 * 1_000_000
+_MONDAY_US = 4 * 86_400 * 1_000_000
+"""The first Monday of Unix time, 5 January 1970."""
+SALT_BYTES = 16
+COMMITMENT_HEX = 32
+WEEKLY_HEX = 16
+
+
+class Salt(Struct, frozen=True, kw_only=True):
+    """What ties a commitment to a person, and nothing else does."""
+
+    principal: str
+    month: str
+    """UTC: `2026-11`."""
+    salt: bytes
+
+
+def month_of(at_us: int) -> str:
+    """Return the UTC month of a moment (Unix microseconds): `2026-11`."""
+    return (_EPOCH + datetime.timedelta(microseconds=at_us)).strftime("%Y-%m")
+
+
+def commitment(salt: bytes, principal: str) -> str:
+    """Return the commitment of a person under a salt: 32 hex digits."""
+    return hashlib.sha256(salt + principal.encode()).hexdigest()[:COMMITMENT_HEX]
+
+
+def persons(salts: Iterable[Salt]) -> dict[str, str]:
+    """Return who each commitment stands for, as far as salts are left."""
+    return {commitment(each.salt, each.principal): each.principal for each in salts}
+
+
+class Names:
+    """Commitments and weekly pseudonyms, each worked out once."""
+
+    def __init__(
+        self, *, secret: bytes, random: Callable[[int], bytes], known: Iterable[Salt] = ()
+    ) -> None:
+        self._key = hmac.digest(secret, b"goodgate weekly pseudonyms", "sha256")
+        self._random = random
+        self._commitments = {
+            (each.month, each.principal): commitment(each.salt, each.principal) for each in known
+        }
+        self._month = ""
+        self._month_us = range(0)
+        self._weekly: dict[tuple[int, str], str] = {}
+        self._fresh: list[Salt] = []
+
+    def commitment(self, principal: str, at_us: int) -> str:
+        """Return the commitment of a person in the month of `at_us`; may make a fresh salt."""
+        if at_us not in self._month_us:
+            self._turn_to_month(at_us)
+        known = self._commitments.get((self._month, principal))
+        return known or self._salted(principal)
+
+    def weekly(self, principal: str, at_us: int) -> str:
+        """Return the pseudonym of a person in the ISO week of `at_us`: 16 hex digits."""
+        week = (at_us - _MONDAY_US) // _WEEK_US
+        found = self._weekly.get((week, principal))
+        if found is None:
+            year, number, _ = (_EPOCH + datetime.timedelta(microseconds=at_us)).isocalendar()
+            text = f"{year}-W{number:02}\0{principal}"
+            found = hmac.digest(self._key, text.encode(), "sha256").hex()[:WEEKLY_HEX]
+            self._weekly[week, principal] = found
+        return found
+
+    def take_fresh(self) -> list[Salt]:
+        """Return the salts made since the last time: keep them before what names them."""
+        if not self._fresh:
+            return []
+        taken, self._fresh = self._fresh, []
+        return taken
+
+    def _turn_to_month(self, at_us: int) -> None:
+        self._month = month_of(at_us)
+        start = datetime.datetime.strptime(self._month, "%Y-%m").replace(tzinfo=datetime.UTC)
+        end = (start + datetime.timedelta(days=32)).replace(day=1)
+        in_us = datetime.timedelta(microseconds=1)
+        self._month_us = range((start - _EPOCH) // in_us, (end - _EPOCH) // in_us)
+        self._weekly.clear()
+
+    def _salted(self, principal: str) -> str:
+        salt = self._random(SALT_BYTES)
+        self._fresh.append(Salt(principal=principal, month=self._month, salt=salt))
+        made = commitment(salt, principal)
+        self._commitments[self._month, principal] = made
+        return made

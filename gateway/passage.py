@@ -1,0 +1,137 @@
+"""
+A reply on its way through: every byte is seen once, and the call is settled once.
+
+Hanging up early is a way to use a model and leave no trace. So a settle happens
+before whatever ends a reply leaves the gateway, and in a `finally` for every other
+way a reply can end: the caller goes, the provider cuts, the process is told to stop.
+"""
+
+from collections.abc import AsyncGenerator, Callable
+
+from msgspec import Struct
+
+from gateway import ledger, metering, policy, ports, wire
+from gateway.errors import ProviderCut
+from gateway.values import Attempt, Completion, Figures, Reply, Reservation, Result, Usage
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """What a reload swaps in one assignment. A call ends under the one it began with."""
+
+    policies: policy.PolicySet
+    upstream: ports.Upstream
+    prices: metering.PriceBook
+
+
+class Admission(Struct, frozen=True, kw_only=True):
+    """A call that has been looked at, and what was decided about it."""
+
+    attempt: Attempt
+    reservation: Reservation
+    snapshot: Snapshot
+
+
+class Passage:
+    """One reply's way from its provider to its caller."""
+
+    def __init__(
+        self, outside: ports.Outside, admission: Admission, is_gone: Callable[[], bool]
+    ) -> None:
+        self._outside = outside
+        self._admission = admission
+        self._is_gone = is_gone
+        self._settled = False
+        self._status = 0
+        self._first_token_us: int | None = None
+
+    async def whole(self, reply: Reply) -> bytes:
+        """Return the reply's body once the ledger holds what it came to."""
+        reader = self._reader(reply)
+        parts: list[bytes] = []
+        completion: Completion = "cancelled"
+        try:
+            parts.extend([reader.feed(chunk) async for chunk in reply.chunks])
+            parts.append(reader.close())
+            completion = "complete"
+        except ProviderCut:
+            completion = "truncated"
+            raise
+        finally:
+            if completion == "cancelled":
+                await reply.close()
+            self._first_token_us = self._since_receipt()
+            await self.settle(reader.figures(), completion)
+        return b"".join(parts)
+
+    async def stream(self, reply: Reply) -> AsyncGenerator[bytes, None]:
+        """Yield the reply's bytes as they arrive; what ends it leaves after the settle."""
+        reader = self._reader(reply)
+        completion: Completion = "cancelled"
+        try:
+            async for chunk in reply.chunks:
+                if self._first_token_us is None:
+                    self._first_token_us = self._since_receipt()
+                passed = reader.feed(chunk)
+                if reader.ended:
+                    # Whoever sees the end may rely on the record of it.
+                    await self.settle(reader.figures(), "complete")
+                if passed:
+                    yield passed
+            rest = reader.close()
+            figures = reader.figures()
+            # Some providers end without a terminal event; usage says that it was the end.
+            completion = "complete" if figures.ended or figures.usage else "truncated"
+            await self.settle(figures, completion)
+            if rest:
+                yield rest
+        except ProviderCut:
+            completion = "truncated"
+            raise
+        finally:
+            if completion == "cancelled":
+                await reply.close()
+            await self.settle(reader.figures(), completion)
+
+    async def settle(self, figures: Figures, completion: Completion) -> None:
+        """Settle quotas and the ledger, unless that was done already."""
+        if self._settled:
+            return
+        self._settled = True
+        if completion in {"complete", "truncated"}:
+            completion = self._really(completion, figures)
+        attempt, prices = self._admission.attempt, self._admission.snapshot.prices
+        now = self._outside.clock()
+        unused = figures.failed and figures.usage is None and not figures.text_events
+        usage = Usage() if unused else metering.usage(figures, attempt.call)
+        cost = prices.cost_usd(attempt.target.model, usage)
+        nano_usd = metering.nano_usd(cost)
+        await self._outside.quotas.settle(self._admission.reservation, usage, nano_usd, now)
+        self._outside.tally.spent(
+            usage,
+            nano_usd,
+            linked=ledger.is_linked(attempt),
+            priced=prices.price(attempt.target.model) is not None,
+        )
+        result = Result(
+            usage=usage,
+            cost_usd=cost,
+            completion=completion,
+            status=self._status,
+            settled_at_us=int(now * 1_000_000),
+            first_token_us=self._first_token_us,
+        )
+        record = self._outside.ledger
+        await record.append(ledger.settle(attempt, result, record.stamp()))
+
+    def _really(self, completion: Completion, figures: Figures) -> Completion:
+        if figures.failed:
+            return "failed"
+        return "cancelled" if self._is_gone() else completion
+
+    def _reader(self, reply: Reply) -> wire.Reader:
+        self._status = reply.status
+        return wire.reader(self._admission.attempt.call, status=reply.status, stream=reply.stream)
+
+    def _since_receipt(self) -> int:
+        now_us = int(self._outside.clock() * 1_000_000)
+        return max(0, now_us - self._admission.attempt.received_at_us)

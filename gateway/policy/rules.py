@@ -1,0 +1,164 @@
+"""
+The rules in force, checked and immutable.
+
+A rule either permits, forbids, or limits: a quota (GCRA, design section 5) throttles,
+a budget is exact in its calendar period, in UTC, and forbids once it is used up.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Literal, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from gateway.policy.cel import Condition
+from gateway.values import DrawUnit, Effect, Facts, Obligations, Refusal
+
+Period: TypeAlias = Literal["hour", "day", "week", "month"]
+
+KEY_VALUE_LENGTH_MAX = 128
+
+
+class Limit(Struct, frozen=True, kw_only=True):
+    """How much may be drawn, how fast, and what is counted apart."""
+
+    unit: DrawUnit
+    amount: int
+    """Calls, tokens, or nano-dollars."""
+    text: str
+    """The amount in words: `600 calls`."""
+    by: tuple[str, ...]
+    """Facts: each of their values has a counter of its own."""
+    by_text: str
+    """In words: `for each principal and task`."""
+    window_s: int = 0
+    """A quota's `per`; 0 for a budget."""
+    per: str = ""
+    """The window as it was written: `1m`."""
+    period: Period | None = None
+    """A budget's."""
+
+    prefix: str
+    """The part of every draw key that is the same for all calls."""
+
+    def key(self, facts: Facts) -> str:
+        """Return which counter a call draws on; no two sets of values share one."""
+        return _joined(self.prefix, [facts[name] for name in self.by])
+
+    def bounds(self, now: float) -> tuple[float, float]:
+        """Return when the current period of a budget began, and when it ends (Unix seconds)."""
+        assert self.period is not None
+        return _bounds(self.period, int(now // 3600))
+
+
+def key_prefix(rule: str, unit: str, period: str) -> str:
+    """Return how the keys of a limit's counters begin: another unit is another counter."""
+    return f"{rule}/{unit}/{period}"
+
+
+def _joined(prefix: str, values: Sequence[str | bool]) -> str:
+    """Return a counter's key: unambiguous whatever the values hold, and of bounded length."""
+    key = prefix
+    for value in values:
+        text = value if isinstance(value, str) else str(value)
+        if len(text) > KEY_VALUE_LENGTH_MAX:
+            key = f"{key}|sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+        else:
+            key = f"{key}|{len(text)}:{text}"
+    return key
+
+
+@lru_cache(maxsize=64)
+def _bounds(period: Period, hour: int) -> tuple[float, float]:
+    at = datetime.fromtimestamp(hour * 3600, UTC)
+    start = at.replace(hour=0)
+    if period == "hour":
+        start, end = at, at + timedelta(hours=1)
+    elif period == "day":
+        end = start + timedelta(days=1)
+    elif period == "week":
+        start -= timedelta(days=start.weekday())
+        end = start + timedelta(days=7)
+    else:
+        start = start.replace(day=1)
+        end = (start + timedelta(days=31)).replace(day=1)
+    return start.timestamp(), end.timestamp()
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """One rule of a policy file."""
+
+    id: str
+    description: str
+    when: str
+    """The condition as written; empty: always."""
+    condition: Condition | None
+    effect: Effect
+    limit: Limit | None
+    shadow: bool
+    """Whether it only says what it would have done."""
+    message: str
+    """What is wrong, and what to do."""
+    refusal: Refusal
+    """What it says when it refuses; a limit adds how long to wait."""
+
+    @property
+    def named(self) -> str:
+        """Return the words that name the rule at the end of a refusal."""
+        return named(self.id, self.refusal.place)
+
+
+def named(rule: str, place: str) -> str:
+    """Return the words that name a rule and its file:line."""
+    return f"Policy: {rule} ({place})."
+
+
+class Budget(Struct, frozen=True, kw_only=True):
+    """What a store must know to count a budget again from the ledger after a restart."""
+
+    rule: str
+    unit: DrawUnit
+    period: Period
+    by: tuple[str, ...]
+    prefix: str
+
+    def key(self, values: Sequence[str | bool]) -> str:
+        """Return the draw key for values of the `by` facts, in their order."""
+        return _joined(self.prefix, values)
+
+    def bounds(self, now: float) -> tuple[float, float]:
+        """Return when the current period began, and when it ends (Unix seconds)."""
+        return _bounds(self.period, int(now // 3600))
+
+
+class OnStoreFailure(Struct, frozen=True, kw_only=True):
+    """What happens while a store cannot be reached."""
+
+    quotas: Literal["share", "closed"] = "share"
+    """share: each replica enforces its share of a limit by itself."""
+    ledger: Literal["closed"] = "closed"
+
+
+class Reuse(Struct, frozen=True, kw_only=True):
+    """How replies may be shared. Checked, and without effect until likeness lands."""
+
+    exact: Literal["off", "coalesce", "coalesce_sampled", "store"] = "off"
+    share: Literal["principal", "team", "tenant"] = "principal"
+    ttl_s: int = 0
+
+
+def digest(canonical: Mapping[str, object]) -> str:
+    """Return `sha256:` and 16 hex digits of what a policy set says, whatever its order."""
+    content = msgspec.json.encode(canonical, order="deterministic")
+    return f"sha256:{hashlib.sha256(content).hexdigest()[:16]}"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What a policy set says once, for all calls."""
+
+    obligations: Obligations = Obligations()
+    on_store_failure: OnStoreFailure = OnStoreFailure()
+    reuse: Reuse = Reuse()

@@ -1,0 +1,161 @@
+"""
+What the line needs from outside.
+
+Each port is as narrow as the one caller that uses it. The memory store is the
+reference; `tests/stores` holds every other store to the same behaviour.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from gateway import ledger
+from gateway.values import Call, Draw, Key, Principal, Reply, Reservation, Target, Task, Usage
+
+
+class Keys(Protocol):
+    """Credentials, by the id inside them."""
+
+    async def find(self, key_id: str) -> Key | None:
+        """Return the key filed under an id, whether live or revoked."""
+        ...
+
+
+class Tasks(Protocol):
+    """The catalogue, and what a key or a session was last working on."""
+
+    @property
+    def digest(self) -> str:
+        """Digest of the catalogue as it is now: `sha256:` and 16 hex digits."""
+        ...
+
+    async def find(self, task_id: str) -> Task | None:
+        """Return the task with a canonical id."""
+        ...
+
+    async def recall(self, principal: Principal, session: str, now: float) -> tuple[str, str]:
+        """Return the task pinned to the session, and the key's active task; empty for none."""
+        ...
+
+    async def pin(self, principal: Principal, session: str, task: str, now: float) -> None:
+        """Remember for 24 h which task a session named (`task` as its tracker spells it)."""
+        ...
+
+
+class Quotas(Protocol):
+    """Counters that many calls draw on at once."""
+
+    async def draw(self, draws: Sequence[Draw], now: float) -> Reservation:
+        """
+        Take from every quota and budget, or (when one refuses) from none.
+
+        Shadow draws never make the others fail; theirs are taken only when the rest are.
+        """
+        ...
+
+    async def settle(
+        self, reservation: Reservation, used: Usage, cost_nano_usd: int, now: float
+    ) -> None:
+        """Replace what was reserved by what was used. A second time does nothing."""
+        ...
+
+    async def release(self, reservation: Reservation, now: float) -> None:
+        """Give back all that was reserved: the call was never made. A second time does nothing."""
+        ...
+
+
+class Ledger(Protocol):
+    """The record. It fails closed: `LedgerUnavailable` when it cannot promise to keep one."""
+
+    def stamp(self) -> tuple[str, int]:
+        """Return this replica's name and its next sequence number; `append` what you stamp."""
+        ...
+
+    def append(self, record: ledger.Leaf) -> Awaitable[None]:
+        """Append a stamped record; done when it is durable. Order of calls is order of records."""
+        ...
+
+    def note(self, record: ledger.DecisionRecord) -> None:
+        """Add to the decision log, some time soon."""
+        ...
+
+
+class Pseudonyms(Protocol):
+    """Names that stand for people."""
+
+    def commitment(self, principal: str, at_us: int) -> str:
+        """Return the commitment of a person in the month of `at_us`, for the ledger."""
+        ...
+
+    def weekly(self, principal: str, at_us: int) -> str:
+        """Return the pseudonym of a person in the week of `at_us`, for the decision log."""
+        ...
+
+
+class Upstream(Protocol):
+    """The providers."""
+
+    def names(self) -> tuple[str, ...]:
+        """Return the models callers may ask for by name, sorted; a catch-all is none."""
+        ...
+
+    def target(self, call: Call) -> Target:
+        """
+        Return who answers a call.
+
+        Raises:
+            ModelUnknown: nobody serves the model, and there is no catch-all.
+            RouteUnsupported: its provider does not speak the route's format.
+
+        """
+        ...
+
+    async def send(self, call: Call, target: Target) -> Reply:
+        """
+        Send a call and return the reply once its head is there.
+
+        Raises:
+            ProviderUnreachable, ProviderTimeout, ExtraMissing
+
+        """
+        ...
+
+
+class Tally(Protocol):
+    """Counters for `/metrics`: diagnostics, never a record."""
+
+    def began(self) -> None:
+        """Count a call that is now open."""
+        ...
+
+    def ended(self, route: str, decision: str, seconds: float) -> None:
+        """Count a call that was open: how it was decided, and how long it took."""
+        ...
+
+    def spent(self, usage: Usage, cost_nano_usd: int, *, linked: bool, priced: bool) -> None:
+        """Count what a call used."""
+        ...
+
+    def provider_failed(self, provider: str, kind: str) -> None:
+        """Count a failure of a provider, by the code of its error."""
+        ...
+
+    def condition_failed(self, count: int) -> None:
+        """Count conditions of rules that erred at run time."""
+        ...
+
+
+class Outside(Struct, frozen=True, kw_only=True):
+    """All of them together, with the clock and the source of ids."""
+
+    keys: Keys
+    tasks: Tasks
+    quotas: Quotas
+    ledger: Ledger
+    pseudonyms: Pseudonyms
+    tally: Tally
+    clock: Callable[[], float]
+    """Unix time in seconds."""
+    new_id: Callable[[], str]
+    """32 hex digits of a UUIDv7 (RFC 9562 section 5.7)."""

@@ -1,0 +1,1 @@
+"""What the ports of the line rest on: memory (the reference) and SQLite."""

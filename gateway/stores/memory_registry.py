@@ -1,0 +1,264 @@
+"""
+Keys, catalogue, active tasks and session pins in memory: the reference.
+
+It is what the embedded store reads through, too: a snapshot that answers the line
+without a query. Nothing here waits, so no two calls ever see half of a change.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Struct
+
+from gateway import identity, tasks
+from gateway.errors import ConfigError, NotFound
+from gateway.values import Key, Principal, Task, TaskStatus
+
+PIN_S = 24 * 3600.0
+FORGET_S = 3600.0
+PINS_MAX = 256
+"""Sessions remembered per principal, so that nobody can push out another's."""
+
+
+class ImportCounts(Struct, frozen=True, kw_only=True):
+    """What an import came to, in tasks."""
+
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+
+
+class MemoryKeys:
+    """`ports.Keys` over a dictionary."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, Key] = {}
+
+    async def find(self, key_id: str) -> Key | None:
+        """Return the key filed under an id, whether live or revoked."""
+        return self._keys.get(key_id)
+
+    def get(self, key_id: str) -> Key:
+        """Return the key filed under an id; raises NotFound when there is none."""
+        key = self._keys.get(key_id)
+        if key is None:
+            raise NotFound("no key has this id: `goodgate keys list` shows those there are")
+        return key
+
+    def put(self, key: Key) -> None:
+        """File a key, in place of what stood under its id."""
+        self._keys[key.id] = key
+
+    def listed(self) -> list[Key]:
+        """Return every key, oldest first."""
+        return sorted(self._keys.values(), key=lambda key: (key.created_at, key.id))
+
+
+class MemoryTasks:
+    """`ports.Tasks` over dictionaries."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, Task] = {}
+        self._digest = tasks.CatalogueDigest()
+        self._active: dict[str, str] = {}
+        self._pins: dict[tuple[str, str], dict[str, tuple[str, float]]] = {}
+        self._forget_at = 0.0
+
+    @property
+    def digest(self) -> str:
+        """Digest of the catalogue as it is now: `sha256:` and 16 hex digits."""
+        return self._digest.text()
+
+    async def find(self, task_id: str) -> Task | None:
+        """Return the task with a canonical id."""
+        return self._tasks.get(task_id)
+
+    async def recall(self, principal: Principal, session: str, now: float) -> tuple[str, str]:
+        """Return the task pinned to the session, and the key's active task; empty for none."""
+        active = self._active.get(principal.key_id, "")
+        if not session:
+            return "", active
+        pins = self._pins.get((principal.tenant, principal.id))
+        task, until = pins.get(session, ("", 0.0)) if pins else ("", 0.0)
+        return (task if now < until else ""), active
+
+    async def pin(self, principal: Principal, session: str, task: str, now: float) -> None:
+        """Remember for 24 h which task a session named."""
+        if not session:
+            return
+        pins = self._pins.setdefault((principal.tenant, principal.id), {})
+        pins.pop(session, None)  # the one named last stands last
+        if len(pins) >= PINS_MAX:
+            del pins[next(iter(pins))]
+        pins[session] = (task, now + PIN_S)
+
+    def get(self, task_id: str) -> Task | None:
+        """Return the task with a canonical id."""
+        return self._tasks.get(task_id)
+
+    def put(self, changed: Iterable[Task]) -> None:
+        """Take in tasks, each in place of what stood under its id."""
+        for task in changed:
+            self._tasks[task.id] = task
+            self._digest.put(task)
+        self._digest.text()  # now, and not during some call
+
+    def listed(
+        self, *, principal: Principal | None = None, status: TaskStatus | None = None
+    ) -> list[Task]:
+        """Return tasks in the order of their ids; with `principal`, those it is a member of."""
+        return sorted(
+            (
+                task
+                for task in self._tasks.values()
+                if (status is None or task.status == status)
+                and (principal is None or tasks.is_member(principal, task))
+            ),
+            key=lambda task: task.id,
+        )
+
+    def active(self, key_id: str) -> str:
+        """Return a key's active task; empty for none."""
+        return self._active.get(key_id, "")
+
+    def start(self, principal: Principal, task: str) -> None:
+        """Make a task the active one of the principal's key; its sessions are unpinned."""
+        self._active[principal.key_id] = task
+        self._pins.pop((principal.tenant, principal.id), None)
+
+    def stop(self, key_id: str) -> None:
+        """Leave a key without an active task."""
+        self._active.pop(key_id, None)
+
+    def forget_pins(self, now: float) -> None:
+        """Drop the pins whose time is over; looks once an hour, however often it is asked."""
+        if now < self._forget_at:
+            return
+        self._forget_at = now + FORGET_S
+        for owner in list(self._pins):
+            live = {
+                session: (task, until)
+                for session, (task, until) in self._pins[owner].items()
+                if now < until
+            }
+            if live:
+                self._pins[owner] = live
+            else:
+                del self._pins[owner]
+
+
+class MemoryRegistry:
+    """The registry as the commands and the server's API use it; gone when the process is."""
+
+    def __init__(self) -> None:
+        self.keys = MemoryKeys()
+        self.tasks = MemoryTasks()
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to close."""
+
+    def refresh(self, now: float) -> bool:
+        """Return False: nobody else can have changed anything."""
+        self.tasks.forget_pins(now)
+        return False
+
+    def add_key(self, key: Key) -> None:
+        """File a new key."""
+        self.keys.put(key)
+
+    def list_keys(self) -> list[Key]:
+        """Return every key, oldest first."""
+        return self.keys.listed()
+
+    def revoke_key(self, key_id: str, now: float) -> Key:
+        """Return a key, revoked now (or before); raises NotFound when there is none."""
+        key = revoked(self.keys.get(key_id), now)
+        self.keys.put(key)
+        return key
+
+    def rotate_key(self, key_id: str, *, pepper: bytes, now: float) -> tuple[str, Key]:
+        """
+        Return a new credential and key in place of one that is revoked now.
+
+        Raises:
+            NotFound: there is no such key.
+            ConfigError: it is revoked or expired, so there is nothing to replace.
+
+        """
+        old = self.keys.get(key_id)
+        credential, key = rotated(old, pepper=pepper, now=now)
+        self.keys.put(key)
+        self.keys.put(revoked(old, now))
+        if active := self.tasks.active(key_id):
+            self.tasks.start(key.principal, active)
+        return credential, key
+
+    def import_tasks(self, imported: Iterable[Task], *, now: float) -> ImportCounts:
+        """Take in a catalogue; what it does not name stays as it is."""
+        changed, counts = difference(self.tasks, imported, now)
+        self.tasks.put(changed)
+        return counts
+
+    def list_tasks(
+        self, *, principal: Principal | None = None, status: TaskStatus | None = None
+    ) -> list[Task]:
+        """Return tasks in the order of their ids; with `principal`, those it is a member of."""
+        return self.tasks.listed(principal=principal, status=status)
+
+    def set_active(self, key_id: str, task: str, now: float) -> None:
+        """Make a task the key's active one and unpin its principal's sessions."""
+        self.tasks.start(self.keys.get(key_id).principal, task)
+
+    def clear_active(self, key_id: str, now: float) -> None:
+        """Leave a key without an active task; raises NotFound when there is no such key."""
+        self.tasks.stop(self.keys.get(key_id).id)
+
+
+def revoked(key: Key, now: float) -> Key:
+    """Return a key as revoked now; one revoked before stays as it is."""
+    return key if key.revoked_at is not None else msgspec.structs.replace(key, revoked_at=now)
+
+
+def rotated(key: Key, *, pepper: bytes, now: float) -> tuple[str, Key]:
+    """Return a new credential and key for the principal of a live one, or a ConfigError."""
+    if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= now):
+        raise ConfigError(
+            "the key is revoked or expired: make a new one with `goodgate keys create`"
+        )
+    old = key.principal
+    credential, new = identity.mint(
+        pepper=pepper,
+        principal_id=old.id,
+        team=old.team,
+        role=old.role,
+        models=old.models,
+        now=now,
+        expires_at=key.expires_at,
+    )
+    principal = msgspec.structs.replace(new.principal, tenant=old.tenant)
+    return credential, msgspec.structs.replace(new, principal=principal)
+
+
+def difference(
+    known: MemoryTasks, imported: Iterable[Task], now: float
+) -> tuple[list[Task], ImportCounts]:
+    """Return the tasks an import adds or changes, and how many of each there are."""
+    changed: list[Task] = []
+    new = unchanged = 0
+    for task in imported:
+        old = known.get(task.id)
+        taken = task if old is None else _closed_when(old, task, now)
+        if taken == old:
+            unchanged += 1
+            continue
+        new += old is None
+        changed.append(taken)
+    return changed, ImportCounts(new=new, changed=len(changed) - new, unchanged=unchanged)
+
+
+def _closed_when(old: Task, task: Task, now: float) -> Task:
+    """Return an imported task with the time it was closed, where only we can know that."""
+    if task.status == "open" or task.closed_at is not None:
+        return task
+    closed_at = now if old.status == "open" else old.closed_at
+    return msgspec.structs.replace(task, closed_at=closed_at)

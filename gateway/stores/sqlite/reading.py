@@ -1,0 +1,291 @@
+"""
+The ledger as it is read, beside a running server, by a connection that cannot write.
+
+What is durable and not yet in order counts too: the intake is decoded and laid over the
+tables, inside one read transaction. Rows of a call that is not sequenced have no index yet.
+"""
+
+import contextlib
+import json
+from collections.abc import Collection, Generator, Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import apsw
+import msgspec
+from msgspec import Struct
+
+from gateway import ledger
+from gateway.errors import LedgerCorrupt
+from gateway.ledger import hours, projection, pseudonyms
+from gateway.ledger.hours import HourKey, HourSum
+from gateway.stores.sqlite.ledger_file import SQL, open_to_read
+
+_FIRST_US, _LAST_US = 0, 2**62
+_HOUR_US = 3_600_000_000
+
+
+class _Found(NamedTuple):
+    call: ledger.Intent | ledger.Refusal
+    settle: ledger.Settle | None
+    index: int | None
+
+    @property
+    def order(self) -> tuple[int, float]:
+        return self.call.received_at_us, float("inf") if self.index is None else self.index
+
+
+class _Overlay(Struct):
+    """What the intake holds."""
+
+    calls: dict[str, ledger.Intent | ledger.Refusal] = {}
+    settles: dict[str, ledger.Settle] = {}
+    costs: list[ledger.CostIntent | ledger.CostSettle] = []
+
+
+class Reading:
+    """Answers about the ledger in a folder. Each opens the file, and closes it again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def rows(
+        self, query: ledger.Query, people: Collection[str] | None = None
+    ) -> list[projection.Row]:
+        """
+        Return the calls asked for, newest first, up to the query's limit.
+
+        `principal` is the commitment. `people` are the commitments to look for, None for all;
+        the query's own `principal` is not read here.
+        """
+        with self._snapshot() as connection:
+            overlay = _overlay(connection)
+            found = _sequenced(connection, query, people, overlay)
+        known = {each.call.attempt_id for each in found}
+        found += [
+            _Found(call, overlay.settles.get(attempt_id), None)
+            for attempt_id, call in overlay.calls.items()
+            if attempt_id not in known and projection.matches(query, call, people)
+        ]
+        found.sort(key=lambda each: each.order, reverse=True)
+        return [projection.row(*each) for each in found[: query.limit]]
+
+    def cost_hours(self, query: ledger.Query) -> list[tuple[HourKey, HourSum]]:
+        """Return unlinked cost by hour, newest first: by team, model, time and limit."""
+        with self._snapshot() as connection:
+            sums = _cost_hours(connection)
+        chosen = [
+            (key, came_to)
+            for key, came_to in sums.items()
+            if query.team in ("", key.team)
+            and query.model in ("", key.model)
+            and (query.since_us is None or key.hour * 1_000_000 + _HOUR_US > query.since_us)
+            and (query.until_us is None or key.hour * 1_000_000 < query.until_us)
+        ]
+        chosen.sort(key=lambda each: (-each[0].hour, each[0]))
+        return chosen[: query.limit]
+
+    def persons(self) -> dict[str, str]:
+        """Return who each commitment stands for, as far as salts are left."""
+        with self._snapshot() as connection:
+            return pseudonyms.persons(_salts(connection, SQL["salts_since"], ""))
+
+    def commitments(self, principal: str) -> frozenset[str]:
+        """Return the commitments that stand for a person."""
+        with self._snapshot() as connection:
+            return frozenset(
+                pseudonyms.persons(_salts(connection, SQL["salts_of"], principal))
+            )
+
+    def spent(
+        self, *, since_us: int, columns: Sequence[str], unit: projection.SpentUnit
+    ) -> projection.Spent:
+        """
+        Return what settled calls received since a moment came to, by the values of columns.
+
+        In calls, tokens or nano-dollars (rounded up per call). Facts or columns of
+        `projection.SPENT_BY` may be named; unlinked cost is in it unless a person or a task is.
+
+        Raises:
+            ConfigError: the ledger cannot count by one of the columns.
+
+        """
+        chosen = projection.spent_columns(columns)
+        with self._snapshot() as connection:
+            names = pseudonyms.persons(_salts(connection, SQL["salts_since"], ""))
+            parts = list(_spent_linked(connection, since_us, chosen, unit, names))
+            if not {"principal", "task_id", "root_id"}.intersection(chosen):
+                parts += _spent_unlinked(_cost_hours(connection), since_us, chosen, unit)
+        return projection.total(parts)
+
+    def decisions(self, since_us: int = 0) -> list[ledger.DecisionRecord]:
+        """Return the decision log since a moment, in the order it was written."""
+        with self._snapshot() as connection:
+            blobs = [blob for (blob,) in connection.execute(SQL["decisions"], (since_us,))]
+        lines = (line for blob in blobs for line in blob.split(b"\n"))
+        records = (msgspec.json.decode(line, type=ledger.DecisionRecord) for line in lines)
+        return [record for record in records if record.at_us >= since_us]
+
+    def leaves(self) -> list[bytes]:
+        """Return the bytes of all leaves, in the order of their indexes."""
+        with self._snapshot() as connection:
+            size = connection.execute(SQL["next_index"]).fetchone()
+            return list(_leaves(connection, range(size[0] if size else 0)).values())
+
+    def clashes(self) -> list[tuple[str, bytes]]:
+        """Return the records that were set aside, each with the reason."""
+        with self._snapshot() as connection:
+            return [(reason, line) for reason, line in connection.execute(SQL["clashes"])]
+
+    @contextlib.contextmanager
+    def _snapshot(self) -> Generator[apsw.Connection]:
+        connection = open_to_read(self._folder)
+        try:
+            connection.execute("BEGIN")
+            yield connection
+        finally:
+            connection.close()
+
+
+def leaf_at(connection: apsw.Connection, index: int) -> bytes:
+    """Return the bytes of one leaf; raises LedgerCorrupt when it is not there."""
+    return _leaves(connection, [index])[index]
+
+
+def _leaves(connection: apsw.Connection, indexes: Iterable[int]) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    run: list[bytes] = []
+    first = 0
+    for index in sorted(indexes):
+        if not first <= index < first + len(run):
+            held = connection.execute(SQL["run_at"], (index,)).fetchone()
+            if held is None or not held[0] <= index < held[0] + held[1]:
+                raise LedgerCorrupt(f"leaf {index} is missing: restore the ledger from a copy")
+            first, run = held[0], held[2].split(b"\n")
+        found[index] = run[index - first]
+    return found
+
+
+def _overlay(connection: apsw.Connection) -> _Overlay:
+    overlay = _Overlay()
+    for _, _, blob in connection.execute(SQL["all_intake"]):
+        for line in blob.split(b"\n"):
+            with contextlib.suppress(msgspec.MsgspecError):
+                record = ledger.decode(line)
+                if isinstance(record, ledger.Intent | ledger.Refusal):
+                    overlay.calls.setdefault(record.attempt_id, record)
+                elif isinstance(record, ledger.Settle):
+                    overlay.settles.setdefault(record.attempt_id, record)
+                elif isinstance(record, ledger.CostIntent | ledger.CostSettle):
+                    overlay.costs.append(record)
+    return overlay
+
+
+def _sequenced(
+    connection: apsw.Connection,
+    query: ledger.Query,
+    people: Collection[str] | None,
+    overlay: _Overlay,
+) -> list[_Found]:
+    bindings: dict[str, Any] = {
+        "task": query.task,
+        "team": query.team,
+        "model": query.model,
+        "decision": query.decision,
+        "since_us": _FIRST_US if query.since_us is None else query.since_us,
+        "until_us": _LAST_US if query.until_us is None else query.until_us,
+        "people": None if people is None else json.dumps(sorted(people)),
+        "limit": query.limit,
+    }
+    statement = SQL["entries_of_task" if query.task else "entries"]
+    pairs: list[tuple[int, int | None]] = connection.execute(statement, bindings).fetchall()
+    wanted = {index for pair in pairs for index in pair if index is not None}
+    leaves = _leaves(connection, wanted)
+    found: list[_Found] = []
+    for index_intent, index_settle in pairs:
+        call = ledger.decode(leaves[index_intent])
+        assert isinstance(call, ledger.Intent | ledger.Refusal)
+        settle = overlay.settles.get(call.attempt_id)
+        if index_settle is not None and index_settle != index_intent:
+            settled = ledger.decode(leaves[index_settle])
+            assert isinstance(settled, ledger.Settle)
+            settle = settled
+        found.append(_Found(call, settle, index_intent if index_settle is None else index_settle))
+    return found
+
+
+def _salts(
+    connection: apsw.Connection, statement: str, value: str
+) -> list[pseudonyms.Salt]:
+    return [
+        pseudonyms.Salt(principal=principal, month=month, salt=salt)
+        for principal, month, salt in connection.execute(statement, (value,))
+    ]
+
+
+def _cost_hours(connection: apsw.Connection) -> dict[HourKey, HourSum]:
+    sums = {
+        HourKey(*values[:4]): HourSum(values[4], values[5], values[6], Decimal(values[7]))
+        for values in connection.execute(SQL["cost_hours"])
+    }
+    costs = _overlay(connection).costs
+    if costs:
+        opened = {
+            intent.attempt_id: intent
+            for (blob,) in connection.execute(SQL["open_costs"])
+            if (intent := msgspec.json.decode(blob, type=ledger.CostIntent))
+        }
+        for key, came_to in hours.fold(costs, opened.get).sums.items():
+            sums.setdefault(key, HourSum()).add(came_to)
+    return sums
+
+
+def _spent_linked(
+    connection: apsw.Connection,
+    since_us: int,
+    columns: Sequence[str],
+    unit: projection.SpentUnit,
+    names: dict[str, str],
+) -> Iterable[tuple[tuple[str, ...], int]]:
+    place = ("principal", "team", "task_id", "root_id", "model_requested").index
+    chosen = [place(name) for name in columns]
+    amount = {"calls": 5, "tokens": 6, "cost_usd": 7}[unit]
+    for values in connection.execute(SQL["spent"], (since_us,)):
+        known = (names.get(values[0], values[0]), *values[1:])
+        yield tuple(known[at] for at in chosen), known[amount]
+    overlay = _overlay(connection)
+    for attempt_id, call in overlay.calls.items():
+        settle = overlay.settles.get(attempt_id)
+        if settle is not None and call.received_at_us >= since_us:
+            person = names.get(call.principal, call.principal)
+            values = tuple(
+                person if name == "principal" else str(getattr(call, name)) for name in columns
+            )
+            yield values, _amount(settle, unit)
+
+
+def _amount(settle: ledger.Settle, unit: projection.SpentUnit) -> int:
+    if unit == "calls":
+        return 1
+    if unit == "tokens":
+        return settle.input_tokens + settle.output_tokens
+    return projection.nano_usd(settle.cost_usd)
+
+
+def _spent_unlinked(
+    sums: dict[HourKey, HourSum],
+    since_us: int,
+    columns: Sequence[str],
+    unit: projection.SpentUnit,
+) -> Iterable[tuple[tuple[str, ...], int]]:
+    for key, came_to in sums.items():
+        if key.hour * 1_000_000 + _HOUR_US <= since_us:
+            continue
+        values = tuple(key.team if name == "team" else key.model for name in columns)
+        if unit == "calls":
+            yield values, came_to.calls - came_to.refused
+        elif unit == "tokens":
+            yield values, came_to.tokens
+        else:
+            yield values, projection.nano_usd(f"{came_to.cost_usd:f}")

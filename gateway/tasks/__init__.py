@@ -1,0 +1,25 @@
+"""
+What a call is for: who names a task, whether it is one, and how well that is known.
+
+`read_claims` gathers what a call says, `choose` takes the strongest, `link` grades it
+against the catalogue; `read_catalogue` reads the catalogue an admin imports.
+"""
+
+from gateway.tasks.catalogue import read_catalogue
+from gateway.tasks.claims import Claims, choose, read_claims
+from gateway.tasks.credential import TaskCredentials
+from gateway.tasks.identifier import canonical
+from gateway.tasks.linkage import is_member, link
+from gateway.tasks.snapshot import CatalogueDigest
+
+__all__ = [
+    "CatalogueDigest",
+    "Claims",
+    "TaskCredentials",
+    "canonical",
+    "choose",
+    "is_member",
+    "link",
+    "read_catalogue",
+    "read_claims",
+]

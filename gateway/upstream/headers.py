@@ -1,0 +1,214 @@
+"""
+Which headers travel, in both directions.
+
+Towards a provider: what the caller sent, but for what belongs to one connection, what
+identifies the caller to the gateway, and what speaks to this or another gateway; then the
+provider's own credential. Towards the caller: an allow-list, because a provider's
+headers may name keys, cookies and machines (RFC 9110 section 7.6.1 for hop-by-hop).
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from multidict import istr
+
+import gateway
+from gateway import settings
+
+_ONE_CONNECTION = (
+    b"connection",
+    b"content-length",
+    b"expect",
+    b"host",
+    b"keep-alive",
+    b"proxy-connection",
+    b"te",
+    b"trailer",
+    b"transfer-encoding",
+    b"upgrade",
+)
+_OF_THE_CALLER = (
+    b"api-key",
+    b"authorization",
+    b"cookie",
+    b"cookie2",
+    b"proxy-authorization",
+    b"x-api-key",
+    b"x-goog-api-key",
+)
+_OF_THE_WAY = (
+    b"cdn-loop",
+    b"forwarded",
+    b"true-client-ip",
+    b"via",
+    b"x-client-ip",
+    b"x-cluster-client-ip",
+    b"x-original-url",
+    b"x-real-ip",
+    b"x-rewrite-url",
+)
+_GATEWAYS = (
+    b"cf-",
+    b"helicone-",
+    b"x-forwarded-",
+    b"x-glama-",
+    b"x-goodgate-",
+    b"x-litellm-",
+    b"x-llmgateway-",
+    b"x-portkey-",
+    b"x-task-",
+    b"x-tfy-",
+)
+_TASK_IN_BAGGAGE = ("task.id", "task_id", "goodgate.")
+
+_REPLY_NAMES = (
+    b"anthropic-organization-id",
+    b"content-encoding",
+    b"content-type",
+    b"openai-processing-ms",
+    b"openai-version",
+    b"request-id",
+    b"retry-after",
+    b"retry-after-ms",
+    b"x-should-retry",
+)
+_REPLY_PREFIXES = (b"anthropic-ratelimit-", b"x-ratelimit-")
+_PROVIDER_REQUEST_ID = b"x-goodgate-provider-request-id"
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_CONTROL_BYTE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_PLAIN_CONNECTION = {None, b"keep-alive", b"close", b"Keep-Alive"}
+_NAMES_REMEMBERED_MAX = 1_000
+
+
+class Outward:
+    """The headers a provider gets; most of the work is done once per name, not per call."""
+
+    def __init__(self, provider: settings.Provider) -> None:
+        own = {"accept-encoding": "identity", **_credential(provider), **provider.headers}
+        self._own = [(istr(name), value) for name, value in own.items()]
+        self._names = _Names({name.encode(): None for name in own} | {b"baggage": None})
+        self._defaults = [
+            (name.encode(), (istr(name), value))
+            for name, value in _DEFAULTS.items()
+            if name not in own
+        ]
+
+    def of(self, headers: Mapping[bytes, bytes]) -> list[tuple[istr, str]]:
+        """Return the headers to send for a call that arrived with these."""
+        names = self._names
+        found: list[tuple[istr, str]] = []
+        for raw, value in headers.items():
+            name = names[raw]
+            if name is None:
+                continue
+            if value.isascii() and (text := value.decode("ascii")).isprintable():
+                found.append((name, text))
+            else:
+                found.extend((name, text) for text in _unusual(value))
+        for raw, default in self._defaults:
+            if raw not in headers:
+                found.append(default)
+        if b"baggage" in headers and (kept := _baggage(headers[b"baggage"])):
+            found.append((istr("baggage"), kept))
+        if headers.get(b"connection") not in _PLAIN_CONNECTION:
+            found = _without_named(found, headers[b"connection"])
+        found += self._own
+        return found
+
+
+class Inward:
+    """The headers of a reply that its caller gets."""
+
+    def __init__(self) -> None:
+        self._names = _ReplyNames()
+
+    def of(self, raw_headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[bytes, bytes], ...]:
+        """Return those on the allow-list, the provider's request id under a name of its own."""
+        names = self._names
+        found = [
+            (name, value)
+            for raw, value in raw_headers
+            if (name := names[raw]) is not None and _CONTROL_BYTE.search(value) is None
+        ]
+        for name, value in found:
+            if name == b"request-id":
+                found = [pair for pair in found if pair[0] != _PROVIDER_REQUEST_ID]
+                found.append((_PROVIDER_REQUEST_ID, value))
+                break
+        return tuple(found)
+
+
+class _Names(dict[bytes, istr | None]):
+    """A caller's header name -> the name to send it under; None for what stays here."""
+
+    def __missing__(self, raw: bytes) -> istr | None:
+        name = None if _stays(raw) else istr(raw.decode("ascii"))
+        if len(self) < _NAMES_REMEMBERED_MAX:  # callers choose names: never without a bound
+            self[raw] = name
+        return name
+
+
+class _ReplyNames(dict[bytes, bytes | None]):
+    """A provider's header name, in any case -> the name to answer with; None for the rest."""
+
+    def __missing__(self, raw: bytes) -> bytes | None:
+        name = raw.lower()
+        answered: bytes | None = None
+        if name == b"x-request-id":
+            answered = _PROVIDER_REQUEST_ID
+        elif (name in _REPLY_NAMES or name.startswith(_REPLY_PREFIXES)) and b"api-key" not in name:
+            answered = name
+        if len(self) < _NAMES_REMEMBERED_MAX:
+            self[raw] = answered
+        return answered
+
+
+def _stays(name: bytes) -> bool:
+    return (
+        name in _ONE_CONNECTION
+        or name in _OF_THE_CALLER
+        or name in _OF_THE_WAY
+        or name.startswith(_GATEWAYS)
+        or not name.isascii()
+    )
+
+
+def _unusual(value: bytes) -> list[str]:
+    """Return the values of a header that was sent twice, without those no header may carry."""
+    try:
+        texts = value.decode("utf-8").split("\n")
+    except UnicodeDecodeError:
+        return []
+    return [text for text in texts if _CONTROL.search(text) is None]
+
+
+def _baggage(value: bytes) -> str:
+    """Return W3C baggage without the members that name a task."""
+    texts = _unusual(value.replace(b"\n", b","))
+    members = [member.strip() for text in texts for member in text.split(",")]
+    kept = (member for member in members if not member.lower().startswith(_TASK_IN_BAGGAGE))
+    return ",".join(member for member in kept if member)
+
+
+def _without_named(found: list[tuple[istr, str]], connection: bytes) -> list[tuple[istr, str]]:
+    named = {token.strip() for token in connection.decode("latin-1").lower().split(",")}
+    return [pair for pair in found if pair[0] not in named]
+
+
+def _credential(provider: settings.Provider) -> dict[str, str]:
+    """Return the header that carries the provider's key, in the provider's own style."""
+    if not provider.api_key:
+        return {}
+    usual = "x-api-key" if provider.format == "anthropic" else "bearer"
+    style = provider.options.get("auth", usual)
+    if style == "bearer":
+        return {"authorization": f"Bearer {provider.api_key}"}
+    return {style: provider.api_key}
+
+
+_DEFAULTS = {
+    "accept": "*/*",
+    "content-type": "application/json",
+    "user-agent": f"goodgate/{gateway.__version__}",
+}

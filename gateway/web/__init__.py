@@ -1,0 +1,1 @@
+"""The HTTP edge: routes around the line, and nothing that decides."""

@@ -1,0 +1,125 @@
+"""
+The JSON API over HTTP, which `goodgate` speaks from a developer's or an admin's machine.
+
+Only a key in a header identifies anybody: no cookie is read or set, so no page in a
+browser can ask in somebody's name. Who asks is settled before a body is read.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway import identity
+from gateway.errors import (
+    BodyTooLarge,
+    GatewayError,
+    InvalidRequest,
+    UnknownCredential,
+    UnsupportedEncoding,
+)
+from gateway.web.api_table import ROUTES, admit, body_bytes_max
+from gateway.web.api_terms import Api, Ask, Caller, Reading, Registry
+from gateway.web.ingress import headers_of
+
+__all__ = ["ROUTES", "Api", "Reading", "Registry", "routes"]
+
+BODY_IDLE_S = 30.0
+"""The longest silence while a body arrives."""
+_QUERY_FIELDS_MAX = 20
+_QUERY_BYTES_MAX = 8 * 1024
+_HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+
+
+def routes(api: Api) -> list[Route]:
+    """Return a Starlette route for each line of the table, and for nothing beside."""
+    made = [
+        Route(path, _endpoint(api, (method, path)), methods=[method]) for method, path in ROUTES
+    ]
+    for route, (method, _) in zip(made, ROUTES, strict=True):
+        route.methods = {method}  # Starlette adds HEAD to GET; the table has no HEAD
+    return made
+
+
+async def identify(api: Api, headers: dict[bytes, bytes]) -> Caller:
+    """Return who asks; raises UnknownCredential."""
+    presented = identity.present(headers)
+    key = await api.registry.keys.find(presented.key_id)
+    principal = identity.authenticate(presented, key, pepper=api.pepper, now=api.clock())
+    return Caller(principal=principal, account=principal.key_id, key=key)
+
+
+def _endpoint(api: Api, route: tuple[str, str]) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        headers = dict(_HEADERS)
+        try:
+            value = await _answer(api, route, request)
+            status, body = 200, msgspec.json.encode(value)
+        except GatewayError as error:
+            status = error.status
+            body = msgspec.json.encode({"error": {"code": error.code, "message": str(error)}})
+            if isinstance(error, UnknownCredential):
+                headers["www-authenticate"] = 'Bearer realm="goodgate"'
+            if isinstance(error, BodyTooLarge | UnsupportedEncoding):
+                headers["connection"] = "close"
+        return Response(body, status, headers, media_type="application/json")
+
+    return answer
+
+
+async def _answer(api: Api, route: tuple[str, str], request: Request) -> object:
+    headers = headers_of(request.scope)
+    caller = await identify(api, headers)
+    operation = admit(caller, route)
+    ask = Ask(
+        caller=caller,
+        place={name: str(value) for name, value in request.path_params.items()},
+        query=_query(request.scope["query_string"]),
+        body=await _body(request, headers, body_bytes_max(route)),
+    )
+    return await operation(api, ask)
+
+
+def _query(raw: bytes) -> dict[str, str]:
+    if len(raw) > _QUERY_BYTES_MAX:
+        raise InvalidRequest("the query is longer than 8 KiB")
+    try:
+        pairs = parse_qsl(
+            raw.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_QUERY_FIELDS_MAX,
+        )
+    except ValueError:
+        raise InvalidRequest("the query cannot be read: send name=value pairs in UTF-8") from None
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise InvalidRequest("the query gives a parameter twice: send each once")
+    return dict(pairs)
+
+
+async def _body(request: Request, headers: dict[bytes, bytes], most: int) -> bytes:
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise UnsupportedEncoding("the body is compressed: send it without Content-Encoding")
+    too_large = BodyTooLarge(f"the body is larger than {most // 1024} KiB: send less")
+    declared = headers.get(b"content-length", b"")
+    if declared.isdigit() and int(declared[:20]) > most:
+        raise too_large
+    parts, size, stream = list[bytes](), 0, request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(BODY_IDLE_S):
+                part = await anext(stream, None)
+        except TimeoutError:
+            raise InvalidRequest("the body stopped arriving: send the request again") from None
+        except ClientDisconnect:
+            raise InvalidRequest("the caller hung up before the body was complete") from None
+        if part is None:
+            return b"".join(parts)
+        parts.append(part)
+        size += len(part)
+        if size > most:
+            raise too_large

@@ -1,0 +1,112 @@
+"""
+What auditors ask the ledger.
+
+People are pseudonyms, new for each question. A reveal shows names, to auditors alone, and
+is itself an entry of the ledger, durable before anything is shown.
+"""
+
+import asyncio
+import hmac
+import json
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from gateway import ledger, tasks
+from gateway.errors import InvalidRequest
+from gateway.web.api_terms import Api, Ask, Caller, Reading, count_of, query_of, utc
+from gateway.web.api_times import moment_us
+
+LIMIT_MAX = 100_000
+REASON_MAX = 500
+ERASED = "erased"
+"""Shown for a person whose salt was deleted: nobody can name them any more."""
+_FILTERS = ("task", "team", "principal", "model", "decision", "since", "until", "limit")
+
+
+async def entries(api: Api, ask: Ask) -> list[dict[str, Any]]:
+    """Return entries that match, newest first; names only with `reveal` and its reason."""
+    query = query_of(ask, (*_FILTERS, "reveal"))
+    wanted, reason = _wanted(query, api.clock()), query.get("reveal")
+    if reason is not None:
+        await _record_reveal(api, ask.caller, reason, query)
+    elif wanted.principal:
+        raise InvalidRequest(
+            "principal needs reveal: people are pseudonyms, new for each query; an auditor may"
+            " ask with --reveal REASON"
+        )
+    # Reading may take a while, and calls are being served meanwhile.
+    return await asyncio.to_thread(_entries, api.reading, wanted, revealed=reason is not None)
+
+
+async def unlinked(api: Api, ask: Ask) -> list[dict[str, Any]]:
+    """Return the cost of what had no verified task, by hour, team, model and reason."""
+    query = query_of(ask, ("team", "model", "since", "until", "limit"))
+    found = await asyncio.to_thread(api.reading.cost_hours, _wanted(query, api.clock()))
+    return [
+        {
+            "hour": utc(key.hour),
+            "team": key.team,
+            "model": key.model,
+            "reason": key.reason,
+            "calls": came_to.calls,
+            "refused": came_to.refused,
+            "tokens": came_to.tokens,
+            "cost_usd": format(came_to.cost_usd, "f"),
+        }
+        for key, came_to in found
+    ]
+
+
+def _entries(reading: Reading, wanted: ledger.Query, *, revealed: bool) -> list[dict[str, Any]]:
+    people = reading.commitments(wanted.principal) if wanted.principal else None
+    rows = reading.rows(wanted, people)
+    names = reading.persons()
+    if not revealed:
+        names = _pseudonyms({str(row["principal"]) for row in rows}, names)
+    return [row | {"principal": names.get(row["principal"], ERASED)} for row in rows]
+
+
+def _pseudonyms(commitments: set[str], names: Mapping[str, str]) -> dict[str, str]:
+    """Return a name for each commitment that says nothing but who is the same, in this answer."""
+    key = secrets.token_bytes(32)
+    return {
+        each: "p-" + hmac.digest(key, names.get(each, each).encode(), "sha256").hex()[:12]
+        for each in commitments
+    }
+
+
+def _wanted(query: Mapping[str, str], now: float) -> ledger.Query:
+    since, until, task = query.get("since"), query.get("until"), query.get("task", "")
+    if task and not tasks.canonical(task):
+        raise InvalidRequest("task can be no task id: write it as its tracker does, PROJ-123")
+    return ledger.Query(
+        task=tasks.canonical(task),
+        team=query.get("team", ""),
+        principal=query.get("principal", ""),
+        model=query.get("model", ""),
+        decision=query.get("decision", ""),
+        since_us=None if since is None else moment_us(since, now),
+        until_us=None if until is None else moment_us(until, now),
+        limit=count_of(query, "limit", 1000, LIMIT_MAX),
+    )
+
+
+async def _record_reveal(api: Api, caller: Caller, reason: str, query: Mapping[str, str]) -> None:
+    caller.need("reveal", "names are shown to auditors only; ask one")
+    reason = reason.strip()
+    if not reason or len(reason) > REASON_MAX or not reason.isprintable():
+        raise InvalidRequest(f"a reveal needs its reason: one line, up to {REASON_MAX} characters")
+    filters = {name: query[name] for name in _FILTERS if name in query}
+    replica, replica_seq = api.ledger.stamp()
+    await api.ledger.append(
+        ledger.Reveal(
+            at_us=int(api.clock() * 1_000_000),
+            attempt_id="att_" + api.new_id(),
+            auditor=caller.account,
+            filters=json.dumps(filters, sort_keys=True, ensure_ascii=False),
+            reason=reason,
+            replica=replica,
+            replica_seq=replica_seq,
+        )
+    )

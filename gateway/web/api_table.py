@@ -1,0 +1,83 @@
+"""
+Every route of the JSON API, with the permission it asks for: what is not here is refused.
+
+`ROUTES` is what a test walks; `perform` is the one way in, for HTTP and for `--data` alike.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.errors import NotFound
+from gateway.web import api_audit, api_keys, api_status, api_tasks
+from gateway.web.api_terms import Api, Ask, Caller, Operation
+
+ROUTES: Mapping[tuple[str, str], str] = {
+    ("GET", "/api/whoami"): "call",
+    ("GET", "/api/tasks"): "tasks",
+    ("GET", "/api/tasks/{id}"): "tasks",
+    ("POST", "/api/tasks/start"): "tasks",
+    ("POST", "/api/tasks/stop"): "tasks",
+    ("POST", "/api/tasks/token"): "tasks",
+    ("POST", "/api/tasks/import"): "catalogue",
+    ("GET", "/api/keys"): "keys",
+    ("POST", "/api/keys"): "keys",
+    ("POST", "/api/keys/{id}/rotate"): "keys",
+    ("POST", "/api/keys/{id}/revoke"): "keys",
+    ("GET", "/api/audit/entries"): "audit",
+    ("GET", "/api/audit/unlinked"): "audit",
+    ("POST", "/-/reload"): "reload",
+}
+"""(method, path) -> permission; `identity.may` says which roles have it."""
+
+OPERATIONS: Mapping[tuple[str, str], Operation] = {
+    ("GET", "/api/whoami"): api_status.whoami,
+    ("GET", "/api/tasks"): api_tasks.listing,
+    ("GET", "/api/tasks/{id}"): api_tasks.one,
+    ("POST", "/api/tasks/start"): api_tasks.start,
+    ("POST", "/api/tasks/stop"): api_tasks.stop,
+    ("POST", "/api/tasks/token"): api_tasks.credential,
+    ("POST", "/api/tasks/import"): api_tasks.take_in,
+    ("GET", "/api/keys"): api_keys.listing,
+    ("POST", "/api/keys"): api_keys.create,
+    ("POST", "/api/keys/{id}/rotate"): api_keys.rotate,
+    ("POST", "/api/keys/{id}/revoke"): api_keys.revoke,
+    ("GET", "/api/audit/entries"): api_audit.entries,
+    ("GET", "/api/audit/unlinked"): api_audit.unlinked,
+    ("POST", "/-/reload"): api_status.reload,
+}
+
+_WHO_MAY: Mapping[str, str] = {
+    "keys": "ask an admin",
+    "catalogue": "ask an admin",
+    "reload": "ask an admin",
+    "audit": "ask an auditor or an admin",
+}
+
+BODY_BYTES_MAX = 64 * 1024
+IMPORT_BYTES_MAX = 50 * 1024 * 1024
+
+
+def body_bytes_max(route: tuple[str, str]) -> int:
+    """Return the most bytes a route's body may have."""
+    return IMPORT_BYTES_MAX if route == ("POST", "/api/tasks/import") else BODY_BYTES_MAX
+
+
+def admit(caller: Caller, route: tuple[str, str]) -> Operation:
+    """
+    Return the operation behind a route.
+
+    Raises:
+        NotFound: there is no such route.
+        NotAllowed: the caller's role may not use it.
+
+    """
+    permission = ROUTES.get(route)
+    if permission is None:
+        raise NotFound("nothing is served at this path")
+    caller.need(permission, _WHO_MAY.get(permission, "ask an admin for another key"))
+    return OPERATIONS[route]
+
+
+async def perform(api: Api, route: tuple[str, str], ask: Ask) -> Any:
+    """Return what a route answers with; raises GatewayError when the answer is no."""
+    return await admit(ask.caller, route)(api, ask)

@@ -1,0 +1,84 @@
+"""Everything that is not a call to a model: health, metrics, the API, and what is not there."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Lifespan
+
+from gateway import wire
+from gateway.errors import GatewayError, MethodNotAllowed, NotFound
+from gateway.values import WireFormat
+from gateway.web import problems
+from gateway.web.metrics import Exposition
+
+PUBLIC = (("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/metrics"), ("GET", "/"))
+"""Served without a key; everything else is in `web.api`'s table, or is refused."""
+
+
+def build(
+    *,
+    api_routes: Sequence[BaseRoute],
+    exposition: Exposition,
+    readiness: Callable[[], Mapping[str, Any]],
+    new_id: Callable[[], str],
+    lifespan: Lifespan[Starlette],
+) -> Starlette:
+    """Return the Starlette application around the API's routes."""
+
+    async def root(_: Request) -> Response:
+        return JSONResponse({"name": "goodgate", "health": "/health/ready"})
+
+    async def live(_: Request) -> Response:
+        return JSONResponse({"status": "live"})
+
+    async def ready(_: Request) -> Response:
+        state = readiness()
+        return JSONResponse(state, status_code=200 if state["ready"] else 503)
+
+    async def metrics(_: Request) -> Response:
+        return Response(exposition.text(), media_type="text/plain; version=0.0.4")
+
+    endpoints: dict[str, Callable[[Request], Awaitable[Response]]] = {
+        "/": root,
+        "/health/live": live,
+        "/health/ready": ready,
+        "/metrics": metrics,
+    }
+    public = [Route(path, endpoints[path], methods=[method]) for method, path in PUBLIC]
+    site = Starlette(routes=[*public, *api_routes], lifespan=lifespan)
+    site.router.redirect_slashes = False
+
+    async def refuse(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        problem: GatewayError = NotFound(
+            "Nothing is served at this path. Model routes are under /v1; see the README."
+        )
+        if error.status_code == 405:  # noqa: PLR2004  # HTTP: method not allowed
+            problem = MethodNotAllowed(f"This path does not take {_method(request)}.")
+        request_id = "req_" + new_id()
+        status, headers, body = problems.from_error(problem, _shape(request), request_id)
+        reply = Response(body, status_code=status)
+        for name, value in [*headers, (b"x-request-id", request_id.encode())]:
+            reply.headers[name.decode()] = value.decode()
+        return reply
+
+    site.add_exception_handler(HTTPException, refuse)
+    return site
+
+
+def _method(request: Request) -> str:
+    # Only a method of the standard is repeated: any other is the caller's own text.
+    known = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"}
+    return request.method if request.method in known else "this method"
+
+
+def _shape(request: Request) -> WireFormat:
+    path = wire.locate(request.scope["raw_path"])[1]
+    if b"anthropic-version" in dict(request.scope["headers"]) or path.startswith("/v1/messages"):
+        return "anthropic"
+    return "openai"

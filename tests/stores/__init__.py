@@ -1,0 +1,1 @@
+"""The stores, held to one behaviour."""
