@@ -62,7 +62,8 @@ class Site:
         folder.mkdir(parents=True)
         self._config.write_text(
             "providers:\n"
-            f'  fast: {{format: openai, base_url: "http://127.0.0.1:{provider}/v1", api_key: k}}\n'
+            f'  fast: {{format: openai, base_url: "http://127.0.0.1:{provider}/v1",'
+            ' api_key: "${PROVIDER_KEY}"}\n'
             'models:\n  "*": {provider: fast}\n'
         )
         raise_limits(ROOT / "policies" / "default.yaml", self._policies)
@@ -114,7 +115,8 @@ class Site:
 
 
 def _clean_environment() -> dict[str, str]:
-    return {k: v for k, v in ENVIRONMENT.items() if not k.startswith("GOODGATE_")}
+    kept = {k: v for k, v in ENVIRONMENT.items() if not k.startswith("GOODGATE_")}
+    return kept | {"PROVIDER_KEY": "k"}
 
 
 def raise_limits(shipped: Path, folder: Path) -> None:

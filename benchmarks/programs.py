@@ -46,7 +46,8 @@ class Program:
         self._reader.start()
         if not self._ready.wait(within_s) or not self._found:
             self.stop()
-            raise RuntimeError(f"{argv[0]} did not become ready; see {log}")
+            last = log.read_text(errors="replace").strip().splitlines()[-1:]
+            raise RuntimeError(f"{argv[0]} did not become ready: {' '.join(last)[:300]}")
         self.start_s = time.perf_counter() - started
 
     def __enter__(self) -> Self:

@@ -8,6 +8,7 @@ way a reply can end: the caller goes, the provider cuts, the process is told to 
 
 from collections.abc import AsyncGenerator, Callable
 
+import msgspec
 from msgspec import Struct
 
 from gateway import ledger, metering, policy, ports, wire
@@ -78,9 +79,8 @@ class Passage:
                 if passed:
                     yield passed
             rest = reader.close()
-            figures = reader.figures()
-            # Some providers end without a terminal event; usage says that it was the end.
-            completion = "complete" if figures.ended or figures.usage else "truncated"
+            figures = self._at_the_end(reader.figures())
+            completion = "complete" if figures.ended else "truncated"
             await self.settle(figures, completion)
             if rest:
                 yield rest
@@ -127,6 +127,14 @@ class Passage:
         if figures.failed:
             return "failed"
         return "cancelled" if self._is_gone() else completion
+
+    def _at_the_end(self, figures: Figures) -> Figures:
+        # Some servers that speak OpenAI's format leave `[DONE]` out; there usage comes last, so
+        # it says as much. Anthropic's first event has usage already: it says nothing of the end.
+        openai = self._admission.attempt.call.inbound.route.wire_format == "openai"
+        if figures.usage is not None and openai:
+            return msgspec.structs.replace(figures, ended=True)
+        return figures
 
     def _reader(self, reply: Reply) -> wire.Reader:
         self._status = reply.status

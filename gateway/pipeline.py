@@ -10,6 +10,7 @@ provider; everything between two awaits is a pure function that can be called fr
 a test, the command line or a replay.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 
 from msgspec import Struct
@@ -117,11 +118,9 @@ class Gateway:
             reply = await admission.snapshot.upstream.send(attempt.call, attempt.target)
         except GatewayError as error:
             outside.tally.provider_failed(attempt.target.provider, error.code)
-            await intended
             await passage.settle(Figures(failed=True), "failed")
             raise
-        except BaseException:
-            await intended
+        except asyncio.CancelledError:
             await passage.settle(Figures(failed=True), "cancelled")
             raise
         try:
@@ -129,6 +128,10 @@ class Gateway:
         except GatewayError:
             await reply.close()
             await outside.quotas.release(admission.reservation, outside.clock())
+            raise
+        except asyncio.CancelledError:
+            await reply.close()
+            await passage.settle(Figures(), "cancelled")
             raise
         if not reply.stream:
             body = await passage.whole(reply)

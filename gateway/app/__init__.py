@@ -7,6 +7,7 @@ The composition root: the one place where ports meet the stores that fill them.
 import asyncio
 import contextlib
 import hmac
+import logging
 import os
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
@@ -16,10 +17,10 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from gateway import __version__, settings, tasks
+from gateway import __version__, metering, settings, tasks
 from gateway.app import budgets, demo, sources
 from gateway.app.reloading import Reloader
-from gateway.errors import ConfigError, GatewayError
+from gateway.errors import ConfigError, GatewayError, RegistryUnavailable
 from gateway.passage import Snapshot
 from gateway.pipeline import Gateway
 from gateway.ports import Outside
@@ -31,6 +32,7 @@ from gateway.web import api, ingress, site
 from gateway.web.metrics import Exposition, Tally
 
 seed_demo = demo.seed
+log = logging.getLogger("goodgate.app")
 
 REFRESH_S = 1.0
 """How often the registry is asked for changes by other processes; revocations must hold in 5 s."""
@@ -108,7 +110,7 @@ class Application:
             "ready": not failed,
             "version": __version__,
             "policy": self.gateway.snapshot.policies.digest,
-            "prices_as_of": self.gateway.snapshot.prices.as_of,
+            "prices_as_of": metering.PRICES_AS_OF,
             "reload": {
                 "succeeded": state.succeeded,
                 "succeeded_at": state.succeeded_at,
@@ -156,7 +158,10 @@ class Application:
 
     async def _refresh(self) -> None:
         while True:
-            self.registry.refresh(time.time())
+            try:
+                self.registry.refresh(time.time())
+            except RegistryUnavailable as error:
+                log.warning("keys and tasks stay as they are for now: %s", error)
             await asyncio.sleep(REFRESH_S)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:

@@ -33,9 +33,7 @@ class Seeding:
                 self._quotas.seed(budget.key(values), budget.unit, began, used)
             self._seeded.add(budget.prefix)
 
-    def _spent(
-        self, budget: policy.Budget, began: float
-    ) -> Sequence[tuple[tuple[str, ...], int]]:
+    def _spent(self, budget: policy.Budget, began: float) -> Sequence[tuple[tuple[str, ...], int]]:
         return self._ledger.spent(
             since_us=int(began * 1_000_000), columns=budget.by, unit=budget.unit
         )

@@ -19,7 +19,7 @@ Exit codes: 0 done, 1 the answer is no, 2 wrong use.
 """  # \b is typer's mark for "do not re-wrap"
 
 
-def _version(*, wanted: bool) -> None:
+def _version(wanted: bool) -> None:  # noqa: FBT001  # how typer hands it over
     if wanted:
         print(f"goodgate {__version__}")
         raise typer.Exit(0)
@@ -37,16 +37,7 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
 
-    @program.callback()
-    def about(
-        *,
-        version: Annotated[
-            bool, typer.Option("--version", is_eager=True, help="Print the version.")
-        ] = False,
-    ) -> None:
-        _version(wanted=version)
-
-    about.__doc__ = _HELP
+    program.callback(help=_HELP)(about)
     program.command(
         "serve",
         add_help_option=False,
@@ -61,6 +52,16 @@ def build() -> typer.Typer:
     program.add_typer(policy.group, name="policy")
     program.add_typer(audit.group, name="audit")
     return program
+
+
+def about(
+    *,
+    version: Annotated[  # its callback has answered
+        bool,
+        typer.Option("--version", is_eager=True, callback=_version, help="Print the version."),
+    ] = False,
+) -> None:
+    """Take the options that stand before any command."""
 
 
 def serve() -> None:

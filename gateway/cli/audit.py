@@ -3,7 +3,7 @@
 import csv
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import typer
 
@@ -126,7 +126,7 @@ def _safe(value: object) -> object:
     if value is None:
         return ""
     if isinstance(value, list | tuple):
-        value = " ".join(str(part) for part in value)
+        value = " ".join(map(str, cast("Sequence[object]", value)))
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
         return "'" + value
     return value

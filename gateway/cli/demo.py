@@ -23,7 +23,6 @@ from gateway.cli import demo_stage, demo_traffic, terminal
 from gateway.cli.demo_stage import Outcome
 from gateway.cli.demo_traffic import CLIMBER, Shot
 from gateway.cli.desk import AsJson, Desk
-from gateway.cli.local import Local
 from gateway.settings import Settings
 from gateway.web.api_terms import utc
 
@@ -84,6 +83,8 @@ def _counted(
 
 def _seed(folder: Path, clock: Callable[[], float]) -> dict[str, str]:
     """Make a folder's keys and catalogue, as an admin would; return the keys by person."""
+    from gateway.cli.local import Local  # noqa: PLC0415  # SQLite only where it is opened
+
     folder.mkdir()
     local = Local(folder / "data", Settings(), clock)
     closed = utc(clock() - _HOUR_S)

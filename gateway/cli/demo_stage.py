@@ -78,8 +78,8 @@ def send(
     """Send calls, a few at a time; `sent` is told of each one that came back."""
     parts = [shots[at::CALLERS] for at in range(CALLERS)]
     with ThreadPoolExecutor(CALLERS) as pool:
-        done = pool.map(lambda part: _send_in_turn(url, keys, part, sent), parts)
-        return [outcome for part in done for outcome in part]
+        jobs = [pool.submit(_send_in_turn, url, keys, part, sent) for part in parts]
+        return [outcome for job in jobs for outcome in job.result()]
 
 
 def ask(url: str, key: str, path: str, **query: str) -> Any:
@@ -128,8 +128,8 @@ def _tokens(usage: Mapping[str, Any]) -> int:
 
 
 def _code(error: Mapping[str, Any]) -> str:
-    details = error.get("details") or {}
-    return str(error.get("code") or details.get("error_code") or "")
+    details: Mapping[str, Any] = error.get("details", {})
+    return str(error.get("code") or details.get("error_code", ""))
 
 
 def _environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -27,8 +27,8 @@ def variables(remote: Remote, key: str, task_id: str) -> dict[str, str]:
     """
     Return what SDKs and agents read from their environment, by name.
 
-    Each SDK's own variable names a header for all its calls; clients that can send no
-    header of their own (aider) get the task in the path instead.
+    Each SDK's own variable names a header for all its calls. What reads only the older
+    `…_API_BASE` can send no header of its own, so there the task is in the path.
     """
     url, header = remote.url, f"X-Task-Id: {task_id}"
     by_path = f"{url}/t/{task_id}"

@@ -6,11 +6,10 @@ cannot be made because an earlier one failed is left out: one cause, one line.
 """
 
 import email.utils
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from msgspec import Struct
 
@@ -79,18 +78,25 @@ def _line(check: str, state: State, said: str) -> Line:
 
 
 def _ready(answer: Answer) -> Line:
-    try:
-        said = json.loads(answer.body)
-    except ValueError:
-        said = {}
-    reload = said.get("reload", {})
     if answer.status != _OK:
-        why = "; ".join(f"{k}: {v}" for k, v in said.get("ledger", {}).items() if v)
-        return _line("ready", "fail", f"not ready ({why or answer.status}): see the server's log")
-    if reload.get("succeeded", True) is False:
-        first = " ".join(str(reload.get("error", "")).splitlines()[:1])
-        return _line("ready", "warn", f"the last reload was refused: {first}")
+        return _line("ready", "fail", f"not ready ({_why_not(answer)}): see the server's log")
+    error = str(_inside(answer.fields, "reload").get("error") or "")
+    if error:
+        return _line("ready", "warn", f"the last reload was refused: {error.splitlines()[0]}")
     return _line("ready", "ok", "it takes calls")
+
+
+def _why_not(answer: Answer) -> str:
+    parts = _inside(answer.fields, "ledger").items()
+    return "; ".join(f"ledger {name}: {value}" for name, value in parts if value) or str(
+        answer.status
+    )
+
+
+def _inside(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the fields of a part of a reply; none where there is no such part."""
+    part = fields.get(name)
+    return cast("dict[str, Any]", part) if isinstance(part, dict) else {}
 
 
 def _skew(answer: Answer, now: float) -> Line:
@@ -125,8 +131,8 @@ def _task(who: Mapping[str, Any]) -> Line:
 def _models(remote: Remote) -> Line:
     answer = remote.fetch("GET", "/v1/models")
     try:
-        names = [str(model["id"]) for model in json.loads(answer.body)["data"]]
-    except (ValueError, KeyError, TypeError):
+        names = [str(model["id"]) for model in answer.fields["data"]]
+    except (KeyError, TypeError):
         return _line("models", "fail", f"GET /v1/models answers {answer.status} and no list")
     if not names:
         said = "none by name; a catch-all in goodgate.yaml may still serve what you ask for"

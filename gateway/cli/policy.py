@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from gateway import policy
 from gateway.cli import terminal
 from gateway.cli.desk import AsJson, Desk
 from gateway.errors import ConfigError
@@ -36,6 +35,9 @@ def check(
     goodgate policy check policies/
     goodgate policy check policies/ && curl -X POST …/-/reload
     """  # noqa: D301  # \b is typer's mark for "do not re-wrap", not an escape
+    # Imported here: no other command needs a compiler of conditions.
+    from gateway import policy  # noqa: PLC0415  # as above
+
     settings = Desk.of(context).settings
     try:
         files = _files(paths or [], settings.policies)

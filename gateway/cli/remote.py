@@ -9,9 +9,10 @@ import http.client
 import json
 import ssl
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import SplitResult, urlencode, urlsplit
 
+import msgspec
 from msgspec import Struct
 
 from gateway.cli.terminal import Answered, Unreachable, WrongUse
@@ -28,6 +29,14 @@ class Answer(Struct, frozen=True, kw_only=True):
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """Return the body's fields, where it is a JSON object; else none."""
+        try:
+            return msgspec.json.decode(self.body, type=dict[str, Any])
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return {}
 
 
 class Remote:
@@ -137,11 +146,12 @@ class Remote:
             )
         if answer.status < _REDIRECT:
             return value
-        error = value.get("error") if isinstance(value, dict) else None
+        error = answer.fields.get("error")
         if not isinstance(error, dict):
             raise Answered(answer.status, "gateway_error", f"the gateway answered {answer.status}")
-        message = str(error.get("message", ""))
-        raise Answered(answer.status, str(error.get("code", "gateway_error")), message)
+        said = cast("dict[str, Any]", error)
+        code, message = said.get("code", "gateway_error"), said.get("message", "")
+        raise Answered(answer.status, str(code), str(message))
 
 
 def _split(url: str) -> SplitResult:

@@ -9,7 +9,7 @@ text that came from elsewhere never gets to move the cursor.
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from gateway.errors import GatewayError
 
@@ -81,8 +81,8 @@ def records(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
 def _cell(value: object) -> str:
     if value is None or value == "":
         return "-"
-    if isinstance(value, list | tuple | set | frozenset):
-        return plain(", ".join(str(part) for part in value)) or "-"
+    if isinstance(value, list | tuple):
+        return plain(", ".join(map(str, cast("Sequence[object]", value)))) or "-"
     return plain(value)
 
 

@@ -34,6 +34,7 @@ Value: TypeAlias = "dict[str, Node] | list[Node] | Scalar"
 
 VALUES_MAX = 30_000
 LINES_MAX = 100_000
+WORDS_MAX = 120_000
 LINE_LENGTH_MAX = 100_000
 DIGITS_MAX = 40
 READ_SHOWN_MAX = 40
@@ -116,6 +117,11 @@ def _bound(name: str, text: str, size_max: int) -> None:
     if len(text) > size_max:
         raise ConfigError(
             f"{name}:1:1: a file of {len(text)} characters, expected at most {size_max}: split it"
+        )
+    words = len(text.split())
+    if words > WORDS_MAX:
+        raise ConfigError(
+            f"{name}:1:1: a file of {words} words, expected at most {WORDS_MAX}: split it"
         )
     lines = text.splitlines()
     if len(lines) > LINES_MAX:
@@ -218,18 +224,14 @@ class _Composer:
 
     def _list(self, start: Any, depth: int) -> Node:
         items: list[Node] = []
-        for event in self._events:
-            if isinstance(event, SequenceEndEvent):
-                break
+        while not isinstance(event := next(self._events), SequenceEndEvent):
             items.append(self._node(event, depth + 1))
         return Node(items, self._name, *_place(start))
 
     def _mapping(self, start: Any, depth: int) -> Node:
         items: dict[str, Node] = {}
         places: dict[str, tuple[int, int]] = {}
-        for event in self._events:
-            if isinstance(event, MappingEndEvent):
-                break
+        while not isinstance(event := next(self._events), MappingEndEvent):
             key = self._key(event)
             if key in items:
                 read = f"the key {_short(key)!r} again (first on line {places[key][0]})"

@@ -5,13 +5,16 @@ Each pair is folded once. A settle whose intent is not open any more was folded 
 changes nothing; money is added in Decimal, so the sums are exact.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 from msgspec import Struct
 
-from gateway.ledger.entry import CostIntent, CostSettle
+from gateway.ledger import projection
+from gateway.ledger.entry import CostIntent, CostSettle, Query
+
+_HOUR_US = 3_600_000_000
 
 
 class HourKey(NamedTuple):
@@ -81,9 +84,44 @@ def orphan(intent: CostIntent, stamp: tuple[str, int]) -> CostSettle:
     )
 
 
-def _settle(
-    done: Fold, record: CostSettle, earlier: Callable[[str], CostIntent | None]
-) -> None:
+def chosen(sums: Mapping[HourKey, HourSum], query: Query) -> list[tuple[HourKey, HourSum]]:
+    """Return the hours a query asks for (team, model, time), newest first, up to its limit."""
+    found = [
+        (at, came_to)
+        for at, came_to in sums.items()
+        if query.team in ("", at.team)
+        and query.model in ("", at.model)
+        and (query.since_us is None or at.hour * 1_000_000 + _HOUR_US > query.since_us)
+        and (query.until_us is None or at.hour * 1_000_000 < query.until_us)
+    ]
+    found.sort(key=lambda each: (-each[0].hour, each[0]))
+    return found[: query.limit]
+
+
+def spent(
+    sums: Mapping[HourKey, HourSum],
+    since_us: int,
+    columns: Sequence[str],
+    unit: projection.SpentUnit,
+) -> list[tuple[tuple[str, ...], int]]:
+    """Return what hours came to by columns; nothing where a person or a task is asked for."""
+    if {"principal", "task_id", "root_id"}.intersection(columns):
+        return []
+    parts: list[tuple[tuple[str, ...], int]] = []
+    for at, came_to in sums.items():
+        if at.hour * 1_000_000 + _HOUR_US <= since_us:
+            continue
+        values = tuple(at.team if name == "team" else at.model for name in columns)
+        amount = {
+            "calls": came_to.calls - came_to.refused,
+            "tokens": came_to.tokens,
+            "cost_usd": projection.nano_usd(f"{came_to.cost_usd:f}"),
+        }[unit]
+        parts.append((values, amount))
+    return parts
+
+
+def _settle(done: Fold, record: CostSettle, earlier: Callable[[str], CostIntent | None]) -> None:
     intent = done.opened.pop(record.attempt_id, None)
     if intent is None:
         if record.attempt_id in done.closed:

@@ -127,13 +127,13 @@ def row(call: Intent | Refusal, settle: Settle | None, index: int | None) -> Row
 def matches(query: Query, call: Intent | Refusal, people: Collection[str] | None) -> bool:
     """Return whether a call is asked for; `people` are the commitments allowed, None for all."""
     if isinstance(call, Refusal):
-        models, decision = (call.model_requested,), "refused"
+        served, decision = call.model_requested, "refused"
     else:
-        models, decision = (call.model_requested, call.model_served), str(call.decision)
+        served, decision = call.model_served, str(call.decision)
     return (
         query.task in ("", call.task_id, call.root_id)
         and query.team in ("", call.team)
-        and query.model in ("", *models)
+        and query.model in ("", call.model_requested, served)
         and query.decision in ("", decision)
         and (people is None or call.principal in people)
         and (query.since_us is None or call.received_at_us >= query.since_us)
@@ -179,6 +179,24 @@ def spent_columns(columns: Sequence[str]) -> tuple[str, ...]:
                 f"a budget cannot be kept by {name}: the ledger counts by {', '.join(SPENT_BY)}"
             )
     return found
+
+
+def part(
+    call: Intent | Refusal,
+    settle: Settle,
+    columns: Sequence[str],
+    unit: SpentUnit,
+    names: Mapping[str, str],
+) -> tuple[tuple[str, ...], int]:
+    """Return what one call adds to a budget; `names` say who a commitment stands for."""
+    person = names.get(call.principal, call.principal)
+    values = tuple(person if name == "principal" else getattr(call, name) for name in columns)
+    amount = {
+        "calls": 1,
+        "tokens": settle.input_tokens + settle.output_tokens,
+        "cost_usd": nano_usd(settle.cost_usd),
+    }[unit]
+    return values, amount
 
 
 def total(parts: Iterable[tuple[tuple[str, ...], int]]) -> Spent:

@@ -2,5 +2,6 @@
 
 from gateway.metering.book import PriceBook, nano_usd
 from gateway.metering.estimates import reserve, usage
+from gateway.metering.prices import AS_OF as PRICES_AS_OF
 
-__all__ = ["PriceBook", "nano_usd", "reserve", "usage"]
+__all__ = ["PRICES_AS_OF", "PriceBook", "nano_usd", "reserve", "usage"]

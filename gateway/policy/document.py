@@ -64,8 +64,10 @@ def load(files: Sequence[tuple[str, str]]) -> PolicySet:
 def _read_file(root: Node, draft: _Draft) -> None:
     fields = Fields(root, draft.problems, "a policy file")
     fields.only("version", "rules", *_SETTINGS)
-    if fields.need("version") and fields.items["version"].value != VERSION:
-        fields.expected("version", f"{VERSION}")
+    if fields.need("version"):
+        version = fields.items["version"]
+        if version.value != VERSION or version.text != str(VERSION):
+            fields.expected("version", str(VERSION))
     for node in fields.nodes("rules"):
         _add_rule(node, draft)
     for key, read in _SETTINGS.items():

@@ -2,7 +2,7 @@
 Keys, catalogue, active tasks and session pins in memory: the reference.
 
 It is what the embedded store reads through, too: a snapshot that answers the line
-without a query. Nothing here waits, so no two calls ever see half of a change.
+without a query, also while an import fills it from another thread.
 """
 
 from collections.abc import Iterable
@@ -60,6 +60,7 @@ class MemoryTasks:
     def __init__(self) -> None:
         self._tasks: dict[str, Task] = {}
         self._digest = tasks.CatalogueDigest()
+        self._digest_text = self._digest.text()
         self._active: dict[str, str] = {}
         self._pins: dict[tuple[str, str], dict[str, tuple[str, float]]] = {}
         self._forget_at = 0.0
@@ -67,7 +68,7 @@ class MemoryTasks:
     @property
     def digest(self) -> str:
         """Digest of the catalogue as it is now: `sha256:` and 16 hex digits."""
-        return self._digest.text()
+        return self._digest_text
 
     async def find(self, task_id: str) -> Task | None:
         """Return the task with a canonical id."""
@@ -101,7 +102,7 @@ class MemoryTasks:
         for task in changed:
             self._tasks[task.id] = task
             self._digest.put(task)
-        self._digest.text()  # now, and not during some call
+        self._digest_text = self._digest.text()  # now, and not during some call
 
     def listed(
         self, *, principal: Principal | None = None, status: TaskStatus | None = None
@@ -110,7 +111,7 @@ class MemoryTasks:
         return sorted(
             (
                 task
-                for task in self._tasks.values()
+                for task in list(self._tasks.values())  # an import may go on in a thread
                 if (status is None or task.status == status)
                 and (principal is None or tasks.is_member(principal, task))
             ),
@@ -138,13 +139,13 @@ class MemoryTasks:
         for owner in list(self._pins):
             live = {
                 session: (task, until)
-                for session, (task, until) in self._pins[owner].items()
+                for session, (task, until) in self._pins.get(owner, {}).items()
                 if now < until
             }
             if live:
                 self._pins[owner] = live
             else:
-                del self._pins[owner]
+                self._pins.pop(owner, None)
 
 
 class MemoryRegistry:

@@ -88,7 +88,7 @@ class Reader:
             self._wrong(row, field, f"{field!r} is a list, expected a text")
             return ""
         text = " ".join(cell.split())
-        if len(text) > TEXT_LENGTH_MAX or _UNSAFE.search(text):
+        if _is_unsafe(text):
             self._wrong(
                 row,
                 field,
@@ -121,7 +121,7 @@ class Reader:
             return members
         names = _SEPARATOR.split(cell) if isinstance(cell, str) else [n.strip() for n in cell]
         members = frozenset(name for name in names if name)
-        if any(len(name) > TEXT_LENGTH_MAX or _UNSAFE.search(name) for name in members):
+        if any(_is_unsafe(name) for name in members):
             self._wrong(row, "members", "a member's name is too long or holds control characters")
             return frozenset()
         self._members[cell] = members
@@ -160,3 +160,10 @@ class Reader:
             )
             return None
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _is_unsafe(text: str) -> bool:
+    # Most texts are printable, which is quickly seen; emoji joined into one are not, and are safe.
+    return len(text) > TEXT_LENGTH_MAX or (
+        not text.isprintable() and _UNSAFE.search(text) is not None
+    )

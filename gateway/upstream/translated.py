@@ -27,6 +27,7 @@ _BACKDOORED = re.compile(r"1\.82\.[78]|1\.107(\D.*)?")
 _BEFORE_IMPORT = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",  # else it downloads prices when imported
     "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",  # else it downloads those
+    "LITELLM_DISABLE_BUG_REPORT_LINK": "true",  # else it is part of error texts
     "LITELLM_MODE": "PRODUCTION",  # else it reads .env into the environment
 }
 _OFF = {

@@ -55,7 +55,7 @@ async def identify(api: Api, headers: dict[bytes, bytes]) -> Caller:
 
 def _endpoint(api: Api, route: tuple[str, str]) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
-        headers = dict(_HEADERS)
+        headers = {**_HEADERS, "x-request-id": "req_" + api.new_id()}
         try:
             value = await _answer(api, route, request)
             status, body = 200, msgspec.json.encode(value)

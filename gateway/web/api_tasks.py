@@ -14,7 +14,7 @@ from gateway import tasks
 from gateway.errors import InvalidRequest, TaskClosed, TaskNotYours, TaskUnknown
 from gateway.values import Claim, Task, TaskLink
 from gateway.web.api_keys import Nothing
-from gateway.web.api_terms import Api, Ask, Caller, body_of, count_of, query_of, utc
+from gateway.web.api_terms import Api, Ask, Caller, Counts, body_of, count_of, query_of, utc
 
 TTL_S_MAX = 30 * 86_400
 LISTED_MAX = 10_000
@@ -109,17 +109,21 @@ async def take_in(api: Api, ask: Ask) -> dict[str, Any]:
         raise InvalidRequest(
             f"{name} is not UTF-8 (byte {error.start}): save it as UTF-8"
         ) from None
-    # A catalogue may take seconds to read, and calls are being served meanwhile.
-    found, warnings = await asyncio.to_thread(tasks.read_catalogue, name, text)
-    counts = api.registry.import_tasks(found, now=api.clock())
+    # A catalogue may take seconds to take in, and calls are being served meanwhile.
+    count, counts, warnings = await asyncio.to_thread(_take_in, api, name, text)
     return {
         "file": name,
-        "tasks": len(found),
+        "tasks": count,
         "new": counts.new,
         "changed": counts.changed,
         "unchanged": counts.unchanged,
-        "warnings": list(warnings),
+        "warnings": warnings,
     }
+
+
+def _take_in(api: Api, name: str, text: str) -> tuple[int, Counts, list[str]]:
+    found, warnings = tasks.read_catalogue(name, text)
+    return len(found), api.registry.import_tasks(found, now=api.clock()), warnings
 
 
 def _started(api: Api, caller: Caller) -> str:

@@ -22,7 +22,8 @@ from gateway.errors import (
     MethodNotAllowed,
     UnsupportedEncoding,
 )
-from gateway.pipeline import Admission, Answer, Gateway
+from gateway.passage import Admission
+from gateway.pipeline import Answer, Gateway
 from gateway.ports import Tally
 from gateway.values import Inbound, Route
 from gateway.web import models, problems

@@ -9,6 +9,7 @@ task, a principal, or anything a caller may choose.
 import bisect
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -80,7 +81,7 @@ class Histogram:
             total += count
             buckets.append((bound, total))
         family = HistogramMetricFamily(name, help_text)
-        family.add_metric([], buckets, self._sum_s)  # type: ignore[arg-type]  # its stub wants lists
+        family.add_metric([], buckets, self._sum_s)
         return family
 
 
@@ -142,11 +143,11 @@ class Exposition(Collector):
             yield GaugeMetricFamily(name, help_text, value=read())
 
 
+Labels = TypeVar("Labels", bound=tuple[str, ...])
+
+
 def _counter(
-    name: str,
-    help_text: str,
-    labels: tuple[str, ...],
-    values: Mapping[tuple[str, ...], float],
+    name: str, help_text: str, labels: tuple[str, ...], values: Mapping[Labels, float]
 ) -> Metric:
     family = CounterMetricFamily(name, help_text, labels=labels)
     for label_values, value in values.items():

@@ -8,7 +8,7 @@ does not have to be.
 
 from gateway.wire.calls import parse
 from gateway.wire.outgoing import outgoing_body
-from gateway.wire.reader import Reader, reader
+from gateway.wire.replies import Reader, reader
 from gateway.wire.routes import ROUTES, ROUTES_BY_PATH, locate
 from gateway.wire.shapes import model, models, problem
 

@@ -103,13 +103,12 @@ def chunk(payload: bytes, told: Tally) -> bool:
 
 
 def _odd(payload: bytes, told: Tally) -> bool:
-    """Read a chunk of unknown shape: its usage if it has any, its choices as they stand."""
+    """Read a chunk whose choices have a shape of their own: as they stand, they are text."""
     try:
         read = _odd_chunk.decode(payload)
     except UNREADABLE:
         return False
-    if read.choices != NOTHING:
-        told.spoke(len(read.choices))
+    told.spoke(len(read.choices))
     if read.error != NOTHING:
         told.fail()
     told.report(usage(read.usage))

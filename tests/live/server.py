@@ -36,6 +36,7 @@ PROVIDER_CREDENTIAL = "sk-provider-canary-7f1d"
 
 CATALOGUE = """\
 tasks:
+  - {id: PROJ-100, title: Payments never fail, status: open, team: payments, value: 1.0}
   - {id: PROJ-1, title: Login times out, status: open, root: PROJ-100, members: [alice, bob],
      team: payments, value: 1.0, creator: pm}
   - {id: PROJ-2, title: Slow search, status: open, team: payments}
@@ -157,12 +158,13 @@ class Site:
 
     def providers(self, url: str, *, extra: str = "") -> "Site":
         """Write goodgate.yaml: a scripted provider at `url`, and the simulated one."""
+        variable = "${PROVIDER_KEY}"
         draft = self.config.with_suffix(".draft")
         draft.write_text(
             "providers:\n"
-            f'  openai: {{format: openai, base_url: "{url}/v1", api_key: {PROVIDER_CREDENTIAL}}}\n'
+            f'  openai: {{format: openai, base_url: "{url}/v1", api_key: "{variable}"}}\n'
             f'  anthropic: {{format: anthropic, base_url: "{url}/v1",'
-            f" api_key: {PROVIDER_CREDENTIAL}}}\n"
+            f' api_key: "{variable}"}}\n'
             "  local: {format: simulated}\n"
             "models:\n"
             "  gpt-5-mini: {provider: openai}\n"
@@ -223,7 +225,7 @@ class RunningGateway:
         """Prepare; `start` starts."""
         self.site = site
         self.port = 0
-        self._env = env
+        self._env = {"PROVIDER_KEY": PROVIDER_CREDENTIAL} | dict(env)
         self._log = site.folder / "stderr.log"
         self._stderr: TextIO | None = None
         self.process: subprocess.Popen[str] | None = None

@@ -42,18 +42,15 @@ BROKEN: dict[str, bytes] = {
 
 
 @pytest.fixture(scope="module")
-def strict(
-    seeded: Site, scripted: ProviderThread, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningGateway]:
-    """A gateway of this module's own; whatever happened here, its ledger must stay empty."""
-    site = seeded.copy(tmp_path_factory.mktemp("strict") / "site").providers(scripted.url)
-    scripted.reset()
+def strict(seeded: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningGateway]:
+    """A gateway of this module's own; whatever happens here, its ledger must stay empty."""
+    site = seeded.copy(tmp_path_factory.mktemp("strict") / "site").providers("http://127.0.0.1:9")
     with site.running() as running:
         yield running
         assert "Traceback" not in running.said
         assert running.stop() in {0, -15}
         assert site.entries() == []
-        assert scripted.requests == []
+        assert site.unlinked() == []
 
 
 def message_of(answer: Answer, path: str) -> str:

@@ -101,7 +101,7 @@ async def _answer(reader: asyncio.StreamReader, *, stream: bool) -> str:
         body = await reader.readexactly(int(fields[b"content-length"]))
     else:
         body = b""
-        while size := int(await reader.readline(), 16):
+        while size := int(await reader.readuntil(b"\r\n"), 16):
             body += (await reader.readexactly(size + 2))[:-2]
         await reader.readexactly(2)
     if stream:

@@ -241,7 +241,7 @@ async def _reload_under_load(gateway: RunningGateway, times: int) -> tuple[list[
     return [status for status in seen if status != 200], len(seen)
 
 
-def start_refused(site: Site, *options: str, **env: str) -> str:
+def start_refused(site: Site, *options: str) -> str:
     """Run `serve` where it must refuse to start; return what it says."""
     done = subprocess.run(
         [
@@ -250,7 +250,7 @@ def start_refused(site: Site, *options: str, **env: str) -> str:
             *options,
         ],
         cwd=ROOT,
-        env=environment(**env),
+        env=environment(PROVIDER_KEY="k"),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -294,6 +294,24 @@ def test_a_variable_that_is_not_set_is_told(site: Site) -> None:
     )
 
     assert "NO_SUCH_VARIABLE" in start_refused(site)
+
+
+def test_the_manuals_catalogue_is_imported_though_its_root_is_elsewhere(
+    site: Site, tmp_path: Path
+) -> None:
+    """Exact form of design section 4: scripts written against it must keep working."""
+    catalogue = tmp_path / "catalogue.yaml"
+    catalogue.write_text(
+        "tasks:\n  - {id: PROJ-123, title: Login times out, status: open, root: PROJ-99,"
+        ' members: [alice, bob], team: payments, value: 1.0, creator: pm, url: "https://x.test/1"}\n'
+    )
+
+    command("task", "import", str(catalogue), "--data", str(site.data))
+
+    with site.running() as gateway:
+        answer = gateway.ask(CHAT, chat(model="sim"), task="PROJ-123")
+    assert answer.status == 200
+    assert site.entry(answer.request_id)["root_id"] == "PROJ-99"
 
 
 def test_health_is_told_without_a_key(gateway: RunningGateway) -> None:
@@ -341,6 +359,6 @@ def test_serving_imports_only_what_it_uses(tmp_path: Path) -> None:
 
     unwanted = {
         *("litellm", "openai", "anthropic", "httpx", "httpx2", "redis", "psycopg"),
-        *("joserfc", "typer", "rich", "click", "pydantic", "numpy", "tiktoken", "requests"),
+        *("joserfc", "typer", "rich", "pydantic", "numpy", "tiktoken", "requests"),
     }
     assert not loaded & unwanted

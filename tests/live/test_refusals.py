@@ -169,7 +169,7 @@ FOREIGN = {
     "x-portkey-metadata": '{"task_id": "PROJ-1", "_user": "a"}',
     "helicone-property-task": "PROJ-1",
     "cf-aig-metadata": '{"task_id": "PROJ-1"}',
-    "baggage": "a=b,task.id=PROJ-1",
+    "baggage": "a=b,task.id=PROJ-1",  # the rest of it is not the gateway's to cut
 }
 
 
@@ -181,7 +181,7 @@ def test_other_gateways_spellings_name_a_task_and_never_travel_on(
 
     assert answer.status == 200, answer.body
     assert answer.headers["x-goodgate-task"] == "PROJ-1"
-    assert provider.requests[0].header(name) is None
+    assert "PROJ-1" not in str(provider.requests[0].headers)
 
 
 def test_a_session_remembers_the_task_named_in_it(gateway: RunningGateway) -> None:

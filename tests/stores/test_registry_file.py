@@ -102,6 +102,41 @@ def test_a_change_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     reopened.close()
 
 
+def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
+    """SQLite may have rolled back by itself then."""
+    registry = Registry.open(tmp_path, create=True)
+    registry.import_tasks([TASK], now=NOW)
+    registry._connection.pragma("max_page_count", 20)
+    many = [Task(id=f"P-{n}", spelling="x" * 200, root_id="x") for n in range(1000)]
+
+    with pytest.raises(RegistryUnavailable, match="room"):
+        registry.import_tasks(many, now=NOW)
+
+    filed(registry)
+    assert registry.list_tasks() == [TASK]
+    assert len(registry.list_keys()) == 1
+    registry.close()
+
+
+def test_a_file_another_process_holds_too_long_is_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing is left half done."""
+    monkeypatch.setattr(connection, "BUSY_MS", 1)
+    registry = Registry.open(tmp_path, create=True)
+    other = apsw.Connection(str(tmp_path / "registry.sqlite"))
+    other.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(RegistryUnavailable, match="no other process holds it"):
+        filed(registry)
+    other.execute("ROLLBACK")
+    key = filed(registry)
+
+    assert registry.list_keys() == [key]
+    registry.close()
+    other.close()
+
+
 def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     """With what SQLite lays beside it, and in a folder made for it."""
     registry = Registry.open(tmp_path / "new" / "data", create=True)
@@ -184,7 +219,7 @@ def test_a_file_that_can_no_longer_be_read_is_said_so(tmp_path: Path) -> None:
     registry = Registry.open(tmp_path, create=True)
     registry.close()
 
-    with pytest.raises(RegistryUnavailable, match="registry.sqlite cannot be used now"):
+    with pytest.raises(RegistryUnavailable, match=r"registry\.sqlite cannot be used now"):
         registry.refresh(NOW)
 
 
@@ -253,3 +288,21 @@ def test_no_credential_is_in_the_file(tmp_path: Path) -> None:
 
     assert key.digest in kept
     assert credential.split("_")[2].encode() not in kept
+
+
+def test_the_line_reads_on_while_a_thread_imports(tmp_path: Path) -> None:
+    """Lists and digests are of some moment, and never an error."""
+    registry = Registry.open(tmp_path, create=True)
+    many = [Task(id=f"P-{n}", spelling=f"P-{n}", root_id=f"P-{n}") for n in range(2000)]
+    thread = threading.Thread(target=registry.import_tasks, args=(many,), kwargs={"now": NOW})
+    thread.start()
+    seen = {registry.tasks.digest}
+    while thread.is_alive():
+        assert len(registry.list_tasks()) <= 2000
+        seen.add(registry.tasks.digest)
+        registry.refresh(NOW)
+    thread.join()
+
+    assert len(registry.list_tasks()) == 2000
+    assert len(seen | {registry.tasks.digest}) == 2
+    registry.close()

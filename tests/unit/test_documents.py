@@ -1,5 +1,6 @@
 """Strict YAML: what is read, what is refused, and what a hostile file costs."""
 
+import sys
 import time
 from decimal import Decimal
 
@@ -49,7 +50,7 @@ def refusal(text: str, **bounds: int) -> str:
         ("0x1F", 31),
         ("0o17", 15),
         ("1.0", Decimal("1.0")),
-        ("-.5e3", Decimal("-500")),
+        ("-.5e3", Decimal(-500)),
         ("0.0e99", Decimal("0e98")),
         ("1_000", "1_000"),
     ],
@@ -122,6 +123,7 @@ def test_depth_size_and_number_of_values_are_bounded() -> None:
     assert read("[[1]]") == [[1]]
     assert "expected at most 5" in refusal("a: bcd", size_max=5)
     assert "more than 3 values" in refusal("[1, 2, 3, 4]", values_max=3)
+    assert "words, expected at most" in refusal("a " * 120_001)
     assert "lines, expected at most" in refusal("\n" * 100_001)
     assert refusal("a: b\n" + "c" * 100_001).startswith("a.yaml:2:1: a line of 100001 characters")
 
@@ -134,6 +136,8 @@ HOSTILE = {
     "one long text": "a: '" + "x" * 990_000 + "'",
     "many words": "a: " + "\n x y z w" * 99_000,
     "many keys": "".join(f"k{i}: v\n" for i in range(80_000)),
+    "just under the bound of keys": "".join(f"k{i}: v\n" for i in range(59_000)),
+    "just under the bound of words": "a: " + "\n xxxxx y" * 59_000 + "\n#" * 40_000,
     "many items": "[" + "a," * 400_000,
     "long tag": "!" + "a" * 990_000 + " x",
     "many lines": "a: >\n" + " x\n" * 300_000,
@@ -145,23 +149,26 @@ HOSTILE = {
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_file_of_a_megabyte_costs_under_two_seconds(text: str) -> None:
+    allowed_s = 2 if sys.gettrace() is None else 12  # measuring coverage slows it
     start = time.process_time()
+    told = read_or_told(text[:1_000_000])
+    assert time.process_time() - start < allowed_s
+    assert len(told) < 300
+
+
+def read_or_told(text: str) -> str:
+    """Return what a refusal says; nothing when the text is read."""
     try:
-        documents.parse("a.yaml", text[:1_000_000])
+        return documents.parse("a.yaml", text).name.removeprefix("a.yaml")
     except ConfigError as error:
-        assert len(str(error)) < 300
-    assert time.process_time() - start < 2
+        return str(error)
 
 
 @given(st.text(max_size=60) | st.text(alphabet="ab:-[]{}&*!|>'\"%@#?,~<\\ \n\tU0", max_size=60))
 @settings(max_examples=400, deadline=None)
 def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
-    try:
-        node = documents.parse("a.yaml", text)
-    except ConfigError as error:
-        assert str(error).startswith("a.yaml:")
-    else:
-        assert node.name == "a.yaml"
+    told = read_or_told(text)
+    assert told == "" or told.startswith("a.yaml:")
 
 
 @pytest.mark.parametrize(

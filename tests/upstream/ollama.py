@@ -23,6 +23,8 @@ class Ollama:
         self.go = asyncio.Event()
         self.go.set()
         """Cleared: silence after the first line of a stream."""
+        self.silent = False
+        """Answer nothing until `go` is set."""
         self.url = ""
         self._server: asyncio.Server | None = None
         self._jobs: set[asyncio.Task[Any]] = set()
@@ -58,6 +60,8 @@ class Ollama:
 
     async def _answer(self, exchange: Exchange) -> None:
         asked = exchange.received.json
+        if self.silent:
+            await self.go.wait()
         if self.failure is not None:
             status, message = self.failure
             body = json.dumps({"error": message}).encode()

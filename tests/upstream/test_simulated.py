@@ -33,8 +33,9 @@ PARAMETERS = {
     "additionalProperties": False,
 }
 ARGUMENTS = {"city": "word", "days": 2, "unit": "celsius"}
-CHAT_TOOL: Any = {"type": "function", "function": {"name": "weather", "parameters": PARAMETERS}}
-TOOL: Any = {"type": "function", "name": "weather", "parameters": PARAMETERS, "strict": True}
+FUNCTION: Any = {"name": "weather", "parameters": PARAMETERS, "strict": True}
+CHAT_TOOL: Any = {"type": "function", "function": FUNCTION}
+TOOL: Any = {"type": "function", **FUNCTION}
 USER: Any = [{"role": "user", "content": "hello"}]
 ASKING: Any = [{"role": "user", "content": "Please call the tool."}]
 
@@ -294,7 +295,7 @@ async def test_a_closed_reply_says_no_more():
 async def test_latency_and_pace_can_be_set():
     upstream = simulated(latency_ms=1, chunk_ms=0.1, tokens=3)
     _reply, body = await answer(upstream, calls.chat(stream=True))
-    assert body.count(b'"delta":{"content":"') == 4
+    assert body.count(b'"delta":{"content":"') == 3
 
 
 async def test_a_request_of_the_wrong_shape_is_refused():
@@ -306,7 +307,7 @@ async def test_a_request_of_the_wrong_shape_is_refused():
 @pytest.mark.parametrize("route", [route.path for route in wire.ROUTES])
 async def test_every_route_reads_back_as_ended_with_usage(route):
     fields: dict[str, Any] = {"model": "m", "messages": USER, "max_tokens": 50}
-    if route == "/v1/embeddings" or route == "/v1/responses":
+    if route in {"/v1/embeddings", "/v1/responses"}:
         fields = {"model": "m", "input": "hello"}
     elif route == "/v1/completions":
         fields = {"model": "m", "prompt": "hello"}
@@ -374,7 +375,7 @@ def test_a_schema_that_refers_to_itself_everywhere_ends_soon():
     names = [f"p{n}" for n in range(10)]
     schema = {
         "type": "object",
-        "properties": dict.fromkeys(names, {"$ref": "#"}),
+        "properties": {key: {"$ref": "#"} for key in names},
         "required": names,
     }
     assert len(json.dumps(schemas.instance(schema))) < 20_000

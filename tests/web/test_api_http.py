@@ -73,3 +73,25 @@ def test_whoami_says_all_that_doctor_looks_at() -> None:
     assert (who["principal"], who["role"], who["tenant"]) == ("auditor", "auditor", "default")
     assert (who["version"], who["policy"], who["prices_as_of"]) == ("1", "sha256:p", "2026-11-01")
     assert who["catalogue"].startswith("sha256:")
+
+
+def test_what_nobody_foresaw_shows_no_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+
+    def fail() -> None:
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr(world.registry, "list_keys", fail)
+
+    reply = world.ask("admin", "GET", "/api/keys")
+
+    assert (reply.status, reply.body) == (500, b"Internal Server Error")
+
+
+def test_every_reply_has_an_id_of_its_own() -> None:
+    world = World()
+
+    ids = {world.ask(who, "GET", "/api/keys").headers["x-request-id"] for who in ("", "admin")}
+
+    assert len(ids) == 2
+    assert all(one.startswith("req_") for one in ids)

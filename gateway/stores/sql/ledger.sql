@@ -86,7 +86,7 @@ INSERT INTO salt (principal, month, salt) VALUES (?, ?, ?)
 SELECT id, replica, records FROM intake ORDER BY id
 
 -- name: foreign_intake
-SELECT id, replica, records FROM intake WHERE replica <> ? AND id > ? ORDER BY id
+SELECT id, replica, records FROM intake WHERE replica <> ? ORDER BY id
 
 -- name: remove_intake
 DELETE FROM intake WHERE id = ?
@@ -198,5 +198,5 @@ LIMIT :limit
 SELECT principal, team, task_id, root_id, model_requested,
     count(*), sum(tokens), sum(cost_nano_usd)
 FROM entry
-WHERE received_at_us >= ? AND decision <> 'refused'
+WHERE received_at_us >= ? AND decision <> 'refused' AND index_settle IS NOT NULL
 GROUP BY principal, team, task_id, root_id, model_requested

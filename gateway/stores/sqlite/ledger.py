@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -34,7 +35,7 @@ ORPHANS_AT_ONCE = 512
 class Ledger:
     """One server's ledger. `open` it, `start` it on the loop, `close` it from any thread."""
 
-    def __init__(  # noqa: PLR0913  # only `open` calls it
+    def __init__(
         self,
         folder: Path,
         connection: apsw.Connection,
@@ -89,9 +90,7 @@ class Ledger:
         lock = ledger_file.hold(folder)
         try:
             connection = ledger_file.open_to_write(folder)
-            made = cls(
-                folder, connection, lock=lock, secret=secret, clock=clock, random=random
-            )
+            made = cls(folder, connection, lock=lock, secret=secret, clock=clock, random=random)
             made._recover()
         except apsw.Error as error:
             os.close(lock)
@@ -204,9 +203,7 @@ class Ledger:
         self._writing += 1
         self._writer.queue.put(batch)
 
-    def _tell_batch(
-        self, waiting: list[asyncio.Future[None]], error: Exception | None
-    ) -> None:
+    def _tell_batch(self, waiting: list[asyncio.Future[None]], error: Exception | None) -> None:
         """Called by the writer."""
         assert self._loop is not None
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
@@ -217,9 +214,7 @@ class Ledger:
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(_resolve, waiting, error)
 
-    def _batch_done(
-        self, waiting: list[asyncio.Future[None]], error: Exception | None
-    ) -> None:
+    def _batch_done(self, waiting: list[asyncio.Future[None]], error: Exception | None) -> None:
         self._writing -= 1
         _resolve(waiting, error)
         if self._lines and not self._armed and not self._writing:
@@ -240,7 +235,8 @@ class Ledger:
         self._first_seq = self._seq + 1
 
     def _open_intents(self, after: int) -> list[tuple[int, ledger.Intent]]:
-        found = self._connection.execute(SQL["open_entries"], (after, ORPHANS_AT_ONCE)).fetchall()
+        wanted = (after, ORPHANS_AT_ONCE)
+        found: list[Any] = self._connection.execute(SQL["open_entries"], wanted).fetchall()
         intents: list[tuple[int, ledger.Intent]] = []
         for (index,) in found:
             intent = ledger.decode(leaf_at(self._connection, index))
@@ -249,7 +245,7 @@ class Ledger:
         return intents
 
     def _open_costs(self) -> list[ledger.CostIntent]:
-        found = self._connection.execute(SQL["open_costs"]).fetchall()
+        found: list[Any] = self._connection.execute(SQL["open_costs"]).fetchall()
         intents = [ledger.decode(blob) for (blob,) in found]
         return [intent for intent in intents if isinstance(intent, ledger.CostIntent)]
 

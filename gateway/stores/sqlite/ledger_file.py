@@ -120,14 +120,15 @@ class OfflineLedger:
 
 def _migrate(connection: apsw.Connection, path: Path) -> None:
     steps = queries.migrations(SQL)
-    if connection.pragma("user_version") == len(steps):
+    version = int(connection.pragma("user_version"))
+    if version > len(steps):
+        raise ConfigError(f"{path}: a newer Goodgate wrote this ledger; update this one")
+    if version == len(steps):
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        version = int(connection.pragma("user_version"))
-        if version > len(steps):
-            raise ConfigError(f"{path}: a newer Goodgate wrote this ledger; update this one")
-        for step in steps[version:]:
+        # Asked again: another process may have been here since.
+        for step in steps[int(connection.pragma("user_version")) :]:
             connection.execute(step)
         connection.pragma("user_version", len(steps))
     except BaseException:

@@ -23,17 +23,27 @@ from gateway.ledger.hours import HourKey, HourSum
 from gateway.stores.sqlite.ledger_file import SQL, open_to_read
 
 _FIRST_US, _LAST_US = 0, 2**62
-_HOUR_US = 3_600_000_000
+_SPENT = (
+    "principal",
+    "team",
+    "task_id",
+    "root_id",
+    "model_requested",
+    "calls",
+    "tokens",
+    "cost_usd",
+)
+"""What the query `spent` returns, in its order."""
 
 
 class _Found(NamedTuple):
     call: ledger.Intent | ledger.Refusal
     settle: ledger.Settle | None
-    index: int | None
+    place: int | None
 
     @property
     def order(self) -> tuple[int, float]:
-        return self.call.received_at_us, float("inf") if self.index is None else self.index
+        return self.call.received_at_us, float("inf") if self.place is None else self.place
 
 
 class _Overlay(Struct):
@@ -75,16 +85,7 @@ class Reading:
         """Return unlinked cost by hour, newest first: by team, model, time and limit."""
         with self._snapshot() as connection:
             sums = _cost_hours(connection)
-        chosen = [
-            (key, came_to)
-            for key, came_to in sums.items()
-            if query.team in ("", key.team)
-            and query.model in ("", key.model)
-            and (query.since_us is None or key.hour * 1_000_000 + _HOUR_US > query.since_us)
-            and (query.until_us is None or key.hour * 1_000_000 < query.until_us)
-        ]
-        chosen.sort(key=lambda each: (-each[0].hour, each[0]))
-        return chosen[: query.limit]
+        return hours.chosen(sums, query)
 
     def persons(self) -> dict[str, str]:
         """Return who each commitment stands for, as far as salts are left."""
@@ -94,9 +95,7 @@ class Reading:
     def commitments(self, principal: str) -> frozenset[str]:
         """Return the commitments that stand for a person."""
         with self._snapshot() as connection:
-            return frozenset(
-                pseudonyms.persons(_salts(connection, SQL["salts_of"], principal))
-            )
+            return frozenset(pseudonyms.persons(_salts(connection, SQL["salts_of"], principal)))
 
     def spent(
         self, *, since_us: int, columns: Sequence[str], unit: projection.SpentUnit
@@ -114,9 +113,9 @@ class Reading:
         chosen = projection.spent_columns(columns)
         with self._snapshot() as connection:
             names = pseudonyms.persons(_salts(connection, SQL["salts_since"], ""))
-            parts = list(_spent_linked(connection, since_us, chosen, unit, names))
-            if not {"principal", "task_id", "root_id"}.intersection(chosen):
-                parts += _spent_unlinked(_cost_hours(connection), since_us, chosen, unit)
+            parts = _spent_linked(connection, since_us, chosen, unit, names)
+            sums = _cost_hours(connection)
+        parts += hours.spent(sums, since_us, chosen, unit)
         return projection.total(parts)
 
     def decisions(self, since_us: int = 0) -> list[ledger.DecisionRecord]:
@@ -199,7 +198,7 @@ def _sequenced(
         "limit": query.limit,
     }
     statement = SQL["entries_of_task" if query.task else "entries"]
-    pairs: list[tuple[int, int | None]] = connection.execute(statement, bindings).fetchall()
+    pairs: list[Any] = connection.execute(statement, bindings).fetchall()
     wanted = {index for pair in pairs for index in pair if index is not None}
     leaves = _leaves(connection, wanted)
     found: list[_Found] = []
@@ -215,9 +214,7 @@ def _sequenced(
     return found
 
 
-def _salts(
-    connection: apsw.Connection, statement: str, value: str
-) -> list[pseudonyms.Salt]:
+def _salts(connection: apsw.Connection, statement: str, value: str) -> list[pseudonyms.Salt]:
     return [
         pseudonyms.Salt(principal=principal, month=month, salt=salt)
         for principal, month, salt in connection.execute(statement, (value,))
@@ -231,11 +228,11 @@ def _cost_hours(connection: apsw.Connection) -> dict[HourKey, HourSum]:
     }
     costs = _overlay(connection).costs
     if costs:
-        opened = {
-            intent.attempt_id: intent
+        found = [
+            msgspec.json.decode(blob, type=ledger.CostIntent)
             for (blob,) in connection.execute(SQL["open_costs"])
-            if (intent := msgspec.json.decode(blob, type=ledger.CostIntent))
-        }
+        ]
+        opened = {intent.attempt_id: intent for intent in found}
         for key, came_to in hours.fold(costs, opened.get).sums.items():
             sums.setdefault(key, HourSum()).add(came_to)
     return sums
@@ -247,45 +244,26 @@ def _spent_linked(
     columns: Sequence[str],
     unit: projection.SpentUnit,
     names: dict[str, str],
-) -> Iterable[tuple[tuple[str, ...], int]]:
-    place = ("principal", "team", "task_id", "root_id", "model_requested").index
-    chosen = [place(name) for name in columns]
-    amount = {"calls": 5, "tokens": 6, "cost_usd": 7}[unit]
+) -> list[tuple[tuple[str, ...], int]]:
+    chosen = [_SPENT.index(name) for name in columns]
+    amount = _SPENT.index(unit)
+    parts: list[tuple[tuple[str, ...], int]] = []
     for values in connection.execute(SQL["spent"], (since_us,)):
         known = (names.get(values[0], values[0]), *values[1:])
-        yield tuple(known[at] for at in chosen), known[amount]
+        parts.append((tuple(known[at] for at in chosen), known[amount]))
     overlay = _overlay(connection)
-    for attempt_id, call in overlay.calls.items():
-        settle = overlay.settles.get(attempt_id)
-        if settle is not None and call.received_at_us >= since_us:
-            person = names.get(call.principal, call.principal)
-            values = tuple(
-                person if name == "principal" else str(getattr(call, name)) for name in columns
-            )
-            yield values, _amount(settle, unit)
+    for attempt_id, settle in overlay.settles.items():
+        call = overlay.calls.get(attempt_id) or _call_of(connection, attempt_id)
+        if call is not None and call.received_at_us >= since_us:
+            parts.append(projection.part(call, settle, columns, unit, names))
+    return parts
 
 
-def _amount(settle: ledger.Settle, unit: projection.SpentUnit) -> int:
-    if unit == "calls":
-        return 1
-    if unit == "tokens":
-        return settle.input_tokens + settle.output_tokens
-    return projection.nano_usd(settle.cost_usd)
-
-
-def _spent_unlinked(
-    sums: dict[HourKey, HourSum],
-    since_us: int,
-    columns: Sequence[str],
-    unit: projection.SpentUnit,
-) -> Iterable[tuple[tuple[str, ...], int]]:
-    for key, came_to in sums.items():
-        if key.hour * 1_000_000 + _HOUR_US <= since_us:
-            continue
-        values = tuple(key.team if name == "team" else key.model for name in columns)
-        if unit == "calls":
-            yield values, came_to.calls - came_to.refused
-        elif unit == "tokens":
-            yield values, came_to.tokens
-        else:
-            yield values, projection.nano_usd(f"{came_to.cost_usd:f}")
+def _call_of(connection: apsw.Connection, attempt_id: str) -> ledger.Intent | None:
+    """Return the intent of a call that is sequenced and open."""
+    found = connection.execute(SQL["entry_indexes"], (attempt_id,)).fetchone()
+    if found is None or found[1] is not None:
+        return None
+    intent = ledger.decode(leaf_at(connection, found[0]))
+    assert isinstance(intent, ledger.Intent)
+    return intent

@@ -14,7 +14,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from functools import partial
+from typing import Any, TypeAlias
 
 import apsw
 from msgspec import Struct
@@ -24,14 +25,14 @@ from gateway.ledger.pseudonyms import Salt
 from gateway.stores.sqlite.ledger_file import SQL
 from gateway.stores.sqlite.sequencer import Group, Sequencer, read
 
-SLICE_RECORDS = 512
-"""Sequenced in one transaction: about 3 ms in which no append can be committed."""
+SLICE_RECORDS = 256
+"""Sequenced in one transaction: about 2 ms in which no append can be committed."""
 SLICE_AGE_S = 0.1
 """Records are put in order once the oldest of them has waited this long."""
 FOREIGN_S = 1.0
 """How often the intake is asked for what commands appended."""
 KEEP_DECISIONS_S = 30 * 86_400
-CALM_WAL_PAGES = 1_000
+CALM_WAL_PAGES = 2_000
 """A checkpoint is made from here on when nothing waits, …"""
 FULL_WAL_PAGES = 8_000
 """… and from here on (32 MB) even when something does."""
@@ -76,7 +77,6 @@ class Writer:
         self._groups: deque[Group] = deque()
         self._oldest_s = 0.0
         self._asked_s = 0.0
-        self._foreign_seen = 0
         self._wal_pages = 0
         self._pruned_at = 0.0
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
@@ -121,7 +121,8 @@ class Writer:
 
     def adopt(self) -> None:
         """Put in order what an earlier process left in the intake."""
-        for intake_id, _, blob in self._connection.execute(SQL["all_intake"]).fetchall():
+        found: list[Any] = self._connection.execute(SQL["all_intake"]).fetchall()
+        for intake_id, _, blob in found:
             self._push(intake_id, blob)
         while self._groups:
             self._slice()
@@ -138,7 +139,7 @@ class Writer:
             except queue.Empty:
                 item = None
             if self.failed is None:
-                self._guarded(lambda: self._take(item))
+                self._guarded(partial(self._take, item))
             if item is not None:
                 item.done(self.failed)
             if isinstance(item, Barrier):
@@ -161,11 +162,8 @@ class Writer:
 
     def _put_in_order(self) -> None:
         now_s = time.monotonic()
-        if self.backlog >= SLICE_RECORDS or (
-            self._groups and now_s - self._oldest_s >= SLICE_AGE_S
-        ):
-            self._slice()
-        elif self.decisions and not self._groups:
+        waited = now_s - self._oldest_s >= SLICE_AGE_S
+        if self.backlog >= SLICE_RECORDS or (waited and (self._groups or self.decisions)):
             self._slice()
         if now_s - self._asked_s >= FOREIGN_S and self.queue.empty():
             self._asked_s = now_s
@@ -188,7 +186,9 @@ class Writer:
         self._oldest_s = time.monotonic()
 
     def _fetch_foreign(self) -> None:
-        found = self._connection.execute(SQL["foreign_intake"], (self._replica, 0)).fetchall()
+        found: list[Any] = self._connection.execute(
+            SQL["foreign_intake"], (self._replica,)
+        ).fetchall()
         for intake_id, _, blob in found:
             self._push(intake_id, blob)
         while found and self._groups:

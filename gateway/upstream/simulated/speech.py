@@ -17,7 +17,7 @@ _VOCABULARY = """
 a able again all along also and any are as ask at back be been before bring but by call
 can check clear come day do each even find first for form from get give go good great
 have here how in it keep know large last let like line long look make many may more
-most move much must name
+most move much must name near need new
 """
 _WORDS = tuple(f"{word} " for word in _VOCABULARY.split())
 _CALL_THE_TOOL = "call the tool"

@@ -1,5 +1,6 @@
 """`doctor`: one line a check, and what to do about it."""
 
+import email.utils
 import json
 
 import pytest
@@ -38,7 +39,7 @@ def states(scripted: Scripted, now: float | None = None) -> dict[str, tuple[str,
     remote = Remote(scripted.url, "gg_x")
     if now is None:
         date = remote.fetch("GET", "/health/live").headers["date"]
-        now = doctor.email.utils.parsedate_to_datetime(date).timestamp()
+        now = email.utils.parsedate_to_datetime(date).timestamp()
     moment = now
     return {line.check: (line.state, line.said) for line in doctor.examine(remote, lambda: moment)}
 
@@ -77,7 +78,7 @@ def test_not_ready_says_why(scripted: Scripted) -> None:
 
     assert states(scripted)["ready"] == (
         "fail",
-        "not ready (failed: disk full): see the server's log",
+        "not ready (ledger failed: disk full): see the server's log",
     )
 
 

@@ -11,7 +11,7 @@ CHAT_HEAD = (
     b'data: {"id":"c1","choices":[{"index":0,"delta":{"role":"assistant","content":""},'
     b'"finish_reason":null}],"usage":null}\n\n'
     b'data: {"id":"c1","choices":[{"index":0,"delta":{"content":"Hi \\u00fc"}}],"usage":null}\n\n'
-    b'data: {"id":"c1","choices":[{"index":0,"delta":{"content":"\xc3\xbc\\n\\ndata: [DONE]"}}]}\n\n'
+    b'data: {"choices":[{"index":0,"delta":{"content":"\xc3\xbc\\n\\ndata: [DONE]"}}]}\n\n'
     b'data: {"id":"c1","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":null}\n\n'
 )
 CHAT_DONE = b"data: [DONE]\n\n"
@@ -19,11 +19,11 @@ CHAT = CHAT_HEAD + CHAT_USAGE + CHAT_DONE
 CHAT_TEXT_BYTES = len("Hi ü".encode()) + len("ü\n\ndata: [DONE]".encode())
 
 CHAT_TOOLS = (
-    b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":null,"tool_calls":[{"index":0,'
+    b'data: {"choices":[{"index":0,"delta":{"role":"assistant","tool_calls":[{"index":0,'
     b'"id":"call_1","type":"function","function":{"name":"look","arguments":""}}]}}]}\n\n'
     b'data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":'
     b'{"arguments":"{\\"a\\":"}}]}}]}\n\n'
-    b'data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"custom":{"input":"1}"}}]}}]}\n\n'
+    b'data: {"choices":[{"delta":{"tool_calls":[{"index":0,"custom":{"input":"1}"}}]}}]}\n\n'
     b'data: {"choices":[{"index":0,"delta":{"refusal":"no"}}]}\n\n'
     b'data: {"choices":[{"index":0,"delta":{"function_call":{"arguments":"xyz"}}}]}\n\n'
     b'data: {"choices":[{"index":0,"delta":{"reasoning_content":"hmm","reasoning":"hmm"}}]}\n\n'
@@ -32,7 +32,7 @@ CHAT_TOOLS_TEXT_BYTES = len('{"a":') + len("1}") + len("no") + len("xyz") + len(
 
 RESPONSES = (
     b"event: response.created\n"
-    b'data: {"type":"response.created","response":{"id":"r1","status":"in_progress","usage":null}}\n\n'
+    b'data: {"type":"response.created","response":{"id":"r1","usage":null}}\n\n'
     b"event: response.output_text.delta\n"
     b'data: {"type":"response.output_text.delta","item_id":"m1","delta":"Hello","logprobs":[]}\n\n'
     b"event: response.function_call_arguments.delta\n"
@@ -55,12 +55,12 @@ MESSAGES = (
     b"event: ping\n"
     b'data: {"type": "ping"}\n\n'
     b"event: content_block_delta\n"
-    b'data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hello"}}\n\n'
+    b'data: {"type":"content_block_delta","delta":{"type":"text_delta","text":"Hello"}}\n\n'
     b"event: content_block_delta\n"
     b'data: {"type":"content_block_delta","index":1,"delta":'
     b'{"type":"input_json_delta","partial_json":"{\\"a\\""}}\n\n'
     b"event: content_block_delta\n"
-    b'data: {"type":"content_block_delta","index":2,"delta":{"type":"thinking_delta","thinking":"So"}}\n\n'
+    b'data: {"type":"content_block_delta","delta":{"type":"thinking_delta","thinking":"So"}}\n\n'
     b"event: message_delta\n"
     b'data: {"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},'
     b'"usage":{"output_tokens":15,"cache_read_input_tokens":null}}\n\n'

@@ -1,0 +1,232 @@
+"""What every ledger does: the memory store is the reference, SQLite is held to it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+from gateway import ledger
+from gateway.errors import ConfigError
+from gateway.ledger.hours import HourKey
+from gateway.ledger.projection import COLUMNS
+from gateway.stores.memory_ledger import MemoryLedger
+from gateway.stores.sqlite.ledger import Ledger
+from tests.stores.ledgers import (
+    HOUR,
+    NOW_US,
+    cost_intent,
+    cost_settle,
+    decision,
+    intent,
+    open_ledger,
+    refusal,
+    reveal,
+    settle,
+)
+
+Store: TypeAlias = MemoryLedger | Ledger
+
+
+@pytest.fixture(params=["memory", "sqlite", "sqlite, not sequenced"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """A ledger; the last kind keeps everything in its intake, where readers must see it too."""
+    if request.param == "memory":
+        yield MemoryLedger()
+        return
+    made = open_ledger(tmp_path)
+    if request.param != "sqlite":
+        made._writer._put_in_order = lambda: None  # type: ignore[method-assign]  # held back
+    made.start(asyncio.get_running_loop())
+    yield made
+    made.close()
+
+
+async def append(store: Store, *records: ledger.Leaf) -> None:
+    await asyncio.gather(*[store.append(record) for record in records])
+
+
+def rows(store: Store, **query: object) -> list[dict[str, object]]:
+    return store.reading.rows(ledger.Query(**query))
+
+
+async def test_a_settled_call_is_one_row_with_the_names_auditors_know(store: Store) -> None:
+    await append(store, intent(1), settle(1))
+    [row] = rows(store)
+    assert list(row) == list(COLUMNS)
+    assert row["received_at"] == "2026-11-18T11:06:40.000001Z"
+    assert (row["input_tokens"], row["output_tokens"]) == (10, 20)
+    assert row["cost_usd"] == "0.0000000015"
+    assert (row["completion"], row["usage_basis"]) == ("complete", "reported")
+    assert row["rules"] == ["require-task"]
+
+
+async def test_an_open_call_has_no_figures(store: Store) -> None:
+    await append(store, intent(1))
+    [row] = rows(store)
+    assert {row[name] for name in ("input_tokens", "cost_usd", "completion")} == {None}
+
+
+async def test_the_index_is_the_settles_once_there_is_one(store: Store) -> None:
+    await append(store, intent(1), intent(2))
+    await store.flush()
+    assert [row["index"] for row in rows(store)] == [1, 0]
+    await append(store, settle(1))
+    await store.flush()
+    assert [row["index"] for row in rows(store)] == [1, 2]
+
+
+async def test_a_refused_call_is_one_leaf_at_no_cost(store: Store) -> None:
+    await append(store, refusal(1))
+    [row] = rows(store, decision="refused")
+    assert (row["decision"], row["cost_usd"], row["input_tokens"]) == ("refused", "0", 0)
+    assert row["model_served"] is None
+    assert rows(store, decision="forwarded") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        ({}, [4, 3, 2, 1]),
+        ({"limit": 2}, [4, 3]),
+        ({"task": "PROJ-2"}, [4, 2, 1]),
+        ({"task": "PROJ-1"}, [4, 3, 2, 1]),
+        ({"team": "search"}, [2]),
+        ({"model": "gpt-5-mini"}, [3, 2, 1]),
+        ({"model": "fast"}, [4, 3, 2, 1]),
+        ({"decision": "refused"}, [4]),
+        ({"since_us": NOW_US + 2, "until_us": NOW_US + 4}, [3, 2]),
+        ({"task": "NONE-1"}, []),
+    ],
+)
+async def test_queries_choose_calls_newest_first(
+    store: Store, query: dict[str, object], numbers: list[int]
+) -> None:
+    calls = [intent(1), intent(2, team="search"), intent(3, task_id="PROJ-1"), refusal(4)]
+    await append(store, *calls, settle(1), settle(2))
+    assert [row["request_id"] for row in rows(store, **query)] == [
+        f"req_{number:032x}" for number in numbers
+    ]
+
+
+async def test_the_same_bytes_twice_are_one_record(store: Store) -> None:
+    await append(store, intent(1), settle(1))
+    await store.flush()
+    await append(store, settle(1), intent(1), intent(2), settle(2), settle(2))
+    await store.flush()
+    assert len(rows(store)) == 2
+    assert len(store.reading.leaves()) == 4
+    assert store.reading.clashes() == []
+
+
+async def test_other_bytes_for_one_attempt_and_kind_are_set_aside(store: Store) -> None:
+    await append(store, intent(1), settle(1))
+    await store.flush()
+    other = settle(1, output_tokens=0, cost_usd="0")
+    await append(store, other, settle(7))
+    await store.flush()
+    assert store.reading.clashes() == [
+        ("other bytes", ledger.encode(other)),
+        ("settles no intent", ledger.encode(settle(7))),
+    ]
+    assert [row["output_tokens"] for row in rows(store)] == [20]
+
+
+async def test_leaves_keep_the_order_and_the_bytes_they_were_appended_with(store: Store) -> None:
+    records = [intent(1), intent(2), settle(2), reveal(9), settle(1), refusal(3)]
+    await append(store, *records)
+    await store.flush()
+    assert store.reading.leaves() == [ledger.encode(record) for record in records]
+
+
+async def test_unlinked_cost_is_summed_by_hour_and_leaves_no_row(store: Store) -> None:
+    await append(store, cost_intent(1), cost_settle(1), cost_intent(2), cost_intent(3))
+    await append(store, cost_settle(2, cost_usd="0.2"), cost_settle(1))
+    await append(store, cost_intent(4, settled=True, reason="task_required"))
+    [(one, a), (other, b)] = store.reading.cost_hours(ledger.Query())
+    assert (one.reason, a.calls, a.refused) == ("task_required", 1, 1)
+    assert other == HourKey(HOUR, "payments", "fast", "unknown")
+    assert (b.calls, b.tokens, str(b.cost_usd)) == (2, 60, "0.3")
+    assert rows(store) == []
+    assert store.reading.leaves() == []
+
+
+async def test_a_cost_intent_settled_much_later_is_counted_once(store: Store) -> None:
+    await append(store, cost_intent(1))
+    await store.flush()
+    assert store.reading.cost_hours(ledger.Query()) == []
+    await append(store, cost_settle(1))
+    await store.flush()
+    await append(store, cost_settle(1))
+    [(_, came_to)] = store.reading.cost_hours(ledger.Query())
+    assert (came_to.calls, came_to.tokens) == (1, 30)
+
+
+async def test_unlinked_cost_is_chosen_by_team_model_and_time(store: Store) -> None:
+    await append(store, cost_intent(1), cost_settle(1))
+    await append(store, cost_intent(2, hour=HOUR - 3_600, team="search"), cost_settle(2))
+    hours = store.reading.cost_hours
+    assert [key.team for key, _ in hours(ledger.Query())] == ["payments", "search"]
+    assert [key.team for key, _ in hours(ledger.Query(team="search"))] == ["search"]
+    assert hours(ledger.Query(model="other")) == []
+    since = HOUR * 1_000_000 + 5
+    assert [key.team for key, _ in hours(ledger.Query(since_us=since))] == ["payments"]
+    assert [key.team for key, _ in hours(ledger.Query(until_us=since - 5))] == ["search"]
+
+
+async def test_the_decision_log_is_read_back(store: Store) -> None:
+    for number in range(3):
+        store.note(decision(number))
+    await store.flush()
+    assert store.reading.decisions(NOW_US + 1) == [decision(1), decision(2)]
+
+
+async def test_budgets_are_counted_by_person_across_commitments(store: Store) -> None:
+    earlier = NOW_US - 40 * 86_400 * 1_000_000
+    first, second = store.commitment("alice", earlier), store.commitment("alice", NOW_US)
+    assert first != second
+    await append(store, intent(1, principal=first), intent(2, principal=second))
+    await append(store, settle(1), settle(2), intent(3, principal=second), refusal(4))
+    await append(store, cost_intent(5), cost_settle(5))
+
+    def spent(*columns: str, unit: str, since_us: int = 0) -> object:
+        return store.spent(since_us=since_us, columns=columns, unit=unit)  # type: ignore[arg-type]
+
+    assert spent("principal.id", unit="tokens") == [(("alice",), 60)]
+    assert spent("principal", "task.root", unit="calls") == [(("alice", "PROJ-1"), 2)]
+    assert spent("task.id", unit="cost_usd") == [(("PROJ-2",), 4)]
+    assert spent("team", unit="tokens") == [(("payments",), 90)]
+    assert spent("team", "call.model", unit="calls") == [(("payments", "fast"), 3)]
+    assert spent(unit="cost_usd") == [((), 100_000_004)]
+    assert spent("task.id", unit="calls", since_us=NOW_US + 2) == [(("PROJ-2",), 1)]
+
+
+async def test_a_budget_by_what_the_ledger_does_not_hold_is_refused(store: Store) -> None:
+    with pytest.raises(ConfigError, match=r"cannot be kept by task\.value"):
+        store.spent(since_us=0, columns=["task.value"], unit="calls")
+
+
+async def test_a_call_settled_in_the_intake_after_its_intent_was_sequenced(store: Store) -> None:
+    await append(store, intent(1))
+    await store.flush()
+    await append(store, settle(1))
+    assert [row["completion"] for row in rows(store)] == ["complete"]
+    assert store.spent(since_us=0, columns=["team"], unit="tokens") == [(("payments",), 30)]
+
+
+async def test_a_commitment_is_the_same_all_month_and_names_its_person(store: Store) -> None:
+    commitment = store.commitment("alice", NOW_US)
+    assert store.commitment("alice", NOW_US + 1) == commitment
+    assert store.commitment("bob", NOW_US) != commitment
+    await append(store, intent(1, principal=commitment))
+    assert store.reading.persons()[commitment] == "alice"
+    assert store.reading.commitments("alice") == {commitment}
+    assert rows(store)[0]["principal"] == commitment
+
+
+async def test_a_caller_who_is_gone_takes_nothing_back(store: Store) -> None:
+    waiting = store.append(intent(1))
+    waiting.cancel()
+    await append(store, intent(2))
+    assert len(rows(store)) == 2

@@ -1,0 +1,287 @@
+"""From facts to a decision: who wins, what is drawn, and what the caller is told."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import policy
+from gateway.policy import matching
+from gateway.values import Decision, Draw, Facts, Principal, Reading, Reserve, TaskLink
+from tests.unit.policy import cases
+
+FORBID = "{id: forbids, when: 'call.model == \"opus\"', effect: forbid, message: No opus here.}"
+RATE = "{id: rate, quota: {calls: 10, per: 1m, by: [principal, task]}}"
+TOKENS = "{id: tokens, quota: {tokens: 5000, per: 6h, by: [team]}, code: near_identical_rate}"
+COST = "{id: cost, budget: {cost_usd: 200, period: day, by: [task]}}"
+SHADOW = "{id: shadow, budget: {calls: 5, period: hour, by: []}, mode: shadow}"
+
+
+def plan(*rules: str, facts: Facts | None = None, reserve: Reserve = cases.RESERVE) -> policy.Plan:
+    return policy.plan(cases.load(*rules), facts or cases.facts(), reserve, cases.NOW)
+
+
+def decide(plan: policy.Plan, *short: str, wait_s: float = 6.0) -> Decision:
+    """Decide, with the draws of some rules refused as short."""
+    refused = any(draw.rule in short and not draw.shadow for draw in plan.draws)
+    readings = [
+        Reading(draw=draw, taken=False, retry_after_s=wait_s, remaining=0)
+        if draw.rule in short
+        else Reading(draw=draw, taken=not refused, remaining=draw.amount)
+        for draw in plan.draws
+    ]
+    return policy.decide(plan, readings)
+
+
+def test_no_match_permits() -> None:
+    found = plan(FORBID)
+    assert found.draws == ()
+    decision = decide(found)
+    assert (decision.effect, decision.reasons, decision.refusal) == ("permit", (), None)
+    assert decision.policy == found.policies.digest
+    assert decision.obligations.disconnect == "drain"
+
+
+def test_a_permit_that_matches_is_a_reason() -> None:
+    decision = decide(plan("{id: fine, effect: permit}", "{id: no, effect: permit, mode: shadow}"))
+    assert (decision.effect, decision.reasons) == ("permit", ("fine",))
+
+
+def test_a_forbid_wins_draws_nothing_and_names_its_place() -> None:
+    found = plan(FORBID, RATE, "{id: fine, effect: permit}", facts=cases.facts(model="opus"))
+    assert found.draws == ()
+    decision = decide(found)
+    assert (decision.effect, decision.reasons) == ("forbid", ("forbids",))
+    refusal = decision.refusal
+    assert refusal is not None
+    assert refusal.message == "No opus here. Policy: forbids (a.yaml:3)."
+    assert (refusal.code, refusal.rule, refusal.place) == ("policy_forbids", "forbids", "a.yaml:3")
+    assert refusal.retry_after_s == 0
+
+
+def test_of_several_forbids_all_are_reasons_and_the_first_by_name_speaks() -> None:
+    decision = decide(plan("{id: b, effect: forbid}", "{id: a, effect: forbid}"))
+    assert decision.reasons == ("a", "b")
+    assert decision.refusal is not None
+    assert decision.refusal.rule == "a"
+
+
+def test_a_shadow_forbid_only_says_what_it_would_have_done() -> None:
+    decision = decide(plan("{id: later, effect: forbid, mode: shadow}", RATE))
+    assert (decision.effect, decision.would_have) == ("permit", ("later",))
+
+
+ERRS = "when: 1 / (call.choices - 1) == 0"
+
+
+def test_a_condition_that_errs_matches_for_forbid_and_not_otherwise_and_is_counted() -> None:
+    assert decide(found := plan(f"{{id: f, effect: forbid, {ERRS}}}")).effect == "forbid"
+    assert found.errors == ("f",)
+    found = plan(
+        f"{{id: s, effect: forbid, mode: shadow, {ERRS}}}",
+        f"{{id: p, effect: permit, {ERRS}}}",
+        f"{{id: q, quota: {{calls: 1, per: 1m, by: []}}, {ERRS}}}",
+        f"{{id: b, budget: {{calls: 1, period: day, by: []}}, {ERRS}}}",
+    )
+    assert found.draws == ()
+    assert found.errors == ("b", "p", "q", "s")
+    assert decide(found).would_have == ("s",)
+    assert decide(found).reasons == ()
+
+
+def test_draws_are_in_the_unit_of_their_limit() -> None:
+    reserve = Reserve(input_tokens=7, output_tokens=5, cost_usd=Decimal("0.0000000012"))
+    by_rule = {draw.rule: draw for draw in plan(RATE, TOKENS, COST, reserve=reserve).draws}
+    assert (by_rule["rate"].amount, by_rule["rate"].limit, by_rule["rate"].window_s) == (1, 10, 60)
+    assert (by_rule["tokens"].amount, by_rule["tokens"].limit) == (12, 5000)
+    assert (by_rule["cost"].amount, by_rule["cost"].limit) == (2, 200 * 10**9)
+    assert by_rule["rate"].period_start is None
+    assert not by_rule["cost"].shadow
+
+
+@pytest.mark.parametrize(
+    ("period", "start", "end"),
+    [
+        ("hour", "2026-11-22 12:00", "2026-11-22 13:00"),
+        ("day", "2026-11-22 00:00", "2026-11-23 00:00"),
+        ("week", "2026-11-16 00:00", "2026-11-23 00:00"),
+        ("month", "2026-11-01 00:00", "2026-12-01 00:00"),
+    ],
+)
+def test_a_budget_counts_in_its_calendar_period_in_utc(period: str, start: str, end: str) -> None:
+    (draw,) = plan(f"{{id: b, budget: {{calls: 5, period: {period}, by: []}}}}").draws
+    began = datetime.fromisoformat(f"{start}+00:00").timestamp()
+    ends = datetime.fromisoformat(f"{end}+00:00").timestamp()
+    assert (draw.period_start, draw.window_s) == (began, ends - began)
+
+
+@given(st.floats(0, 4e9), st.sampled_from(["hour", "day", "week", "month"]))
+def test_periods_tile_time(now: float, period: str) -> None:
+    (budget,) = cases.load(f"{{id: b, budget: {{calls: 5, period: {period}, by: []}}}}").budgets
+    start, end = budget.bounds(now)
+    assert start <= now < end
+    assert budget.bounds(end)[0] == end
+    assert budget.bounds(start) == (start, end)
+    assert datetime.fromtimestamp(start, UTC).minute == 0
+
+
+@given(st.lists(st.tuples(st.text(max_size=8), st.text(max_size=8)), min_size=2, unique=True))
+def test_no_two_sets_of_values_share_a_counter(pairs: list[tuple[str, str]]) -> None:
+    rules = cases.load(RATE)
+    keys = set()
+    for principal, task in pairs:
+        found = cases.facts(
+            TaskLink(task_id=task), principal=Principal(id=principal, team="t", key_id="k")
+        )
+        keys.add(policy.plan(rules, found, cases.RESERVE, cases.NOW).draws[0].key)
+    assert len(keys) == len(pairs)
+
+
+def test_a_counter_has_a_short_name_whatever_it_counts_by() -> None:
+    rule = "{id: r, quota: {calls: 1, per: 1m, by: [model, call.stream]}}"
+    short, long, longer = (
+        plan(rule, facts=cases.facts(model=model)).draws[0].key
+        for model in ("m", "m" * 10_000, "m" * 10_001)
+    )
+    assert short == "r/calls/|1:m|5:False"
+    assert len(long) < 100
+    assert long != longer
+
+
+def test_a_quota_that_is_short_throttles_and_says_how_long() -> None:
+    decision = decide(plan(RATE, COST), "rate", wait_s=5.2)
+    assert (decision.effect, decision.reasons) == ("throttle", ("rate",))
+    refusal = decision.refusal
+    assert refusal is not None
+    assert (refusal.code, refusal.retry_after_s) == ("quota_exceeded", 5.2)
+    assert refusal.message == (
+        "The quota of 10 calls per 1m for each principal and task is used up. "
+        "Try again in 6 s. Policy: rate (a.yaml:3)."
+    )
+
+
+def test_a_long_wait_is_told_as_a_time() -> None:
+    decision = decide(plan(TOKENS), "tokens", wait_s=7199.5)
+    assert decision.refusal is not None
+    assert "Try again at 2026-11-22 14:00 UTC." in decision.refusal.message
+    assert decision.refusal.code == "near_identical_rate"
+
+
+def test_of_several_quotas_the_longest_wait_speaks() -> None:
+    found = plan(RATE, TOKENS)
+    decision = policy.decide(
+        found,
+        [
+            Reading(draw=draw, taken=False, retry_after_s=index + 1.0, remaining=0)
+            for index, draw in enumerate(found.draws)
+        ],
+    )
+    assert decision.reasons == ("rate", "tokens")
+    assert decision.refusal is not None
+    assert decision.refusal.retry_after_s == 2.0
+
+
+def test_a_budget_that_is_used_up_forbids_and_says_when_it_begins_anew() -> None:
+    decision = decide(plan(RATE, COST), "rate", "cost", wait_s=40_000)
+    assert (decision.effect, decision.reasons) == ("forbid", ("cost",))
+    refusal = decision.refusal
+    assert refusal is not None
+    assert (refusal.code, refusal.retry_after_s) == ("quota_exceeded", 0)
+    assert refusal.message == (
+        "The budget of 200 USD per day for each task is used up. "
+        "It begins anew at 2026-11-23 00:00 UTC. Policy: cost (a.yaml:4)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (TOKENS, "This call reserves 6000 tokens, more than the whole limit, and can never fit"),
+        (COST.replace("200", "0.5"), "This call reserves 0.75 USD, more than the whole limit"),
+    ],
+)
+def test_a_draw_larger_than_the_whole_limit_is_told_it_can_never_fit(rule: str, said: str) -> None:
+    reserve = Reserve(input_tokens=1000, output_tokens=5000, cost_usd=Decimal("0.75"))
+    found = plan(rule, reserve=reserve)
+    decision = decide(found, found.draws[0].rule, wait_s=0.0)
+    assert decision.effect == "forbid"
+    assert decision.refusal is not None
+    assert said in decision.refusal.message
+    assert decision.refusal.retry_after_s == 0
+
+
+def test_a_shadow_limit_only_says_what_it_would_have_done() -> None:
+    decision = decide(plan(RATE, SHADOW), "shadow")
+    assert (decision.effect, decision.would_have) == ("permit", ("shadow",))
+    assert decision.refusal is None
+    refused = decide(plan(RATE, SHADOW), "shadow", "rate")
+    assert (refused.reasons, refused.would_have) == (("rate",), ("shadow",))
+
+
+def test_a_draw_not_taken_because_another_was_short_is_no_reason() -> None:
+    decision = decide(plan(RATE, TOKENS, SHADOW), "tokens")
+    assert (decision.reasons, decision.would_have) == (("tokens",), ())
+
+
+def test_draws_refused_without_a_shortage_still_refuse() -> None:
+    found = plan(RATE)
+    reading = Reading(draw=found.draws[0], taken=False, retry_after_s=1.0, remaining=10)
+    assert policy.decide(found, [reading]).reasons == ("rate",)
+
+
+def test_a_message_of_several_lines_becomes_one() -> None:
+    found = policy.load(
+        [
+            (
+                "a.yaml",
+                "version: 1\nrules:\n - id: a\n   effect: forbid\n   message: |\n     x\n     y\n",
+            )
+        ]
+    )
+    assert found.rule("a").refusal.message == "x y Policy: a (a.yaml:3)."
+
+
+def test_what_is_remembered_of_facts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "REMEMBERED_MAX", 8)
+    found = cases.load(FORBID)
+    for number in range(100):
+        facts = cases.facts(model=f"m{number}")
+        assert policy.plan(found, facts, cases.RESERVE, cases.NOW).draws == ()
+        assert len(found.matcher._verdicts) <= 8
+    long = cases.facts(model="m" * 100_000)
+    before = len(found.matcher._verdicts)
+    assert policy.decide(policy.plan(found, long, cases.RESERVE, cases.NOW), ()).effect == "permit"
+    assert len(found.matcher._verdicts) == before
+
+
+def test_what_is_remembered_gives_the_same_decision_as_what_is_evaluated() -> None:
+    rules = cases.load(
+        FORBID,
+        "{id: a, when: 'task.id == \"A-1\" && call.stream', effect: forbid}",
+        "{id: b, when: 'task.id == \"A-1\"', effect: forbid}",
+        "{id: c, when: 'task.evidence == \"none\"', effect: forbid}",
+    )
+    for _ in range(2):
+        for link, model, reasons in (
+            (cases.LINKED, "m", ()),
+            (cases.LINKED, "opus", ("forbids",)),
+            (TaskLink(task_id="A-1", evidence="claimed"), "m", ("b",)),
+            (TaskLink(), "opus", ("c", "forbids")),
+        ):
+            found = cases.facts(link, model=model)
+            decided = policy.decide(policy.plan(rules, found, cases.RESERVE, cases.NOW), ())
+            assert decided.reasons == reasons
+
+
+def test_a_draw_is_a_value() -> None:
+    (draw,) = plan(RATE).draws
+    assert draw == Draw(
+        rule="rate",
+        key="rate/calls/|5:alice|6:PROJ-1",
+        unit="calls",
+        amount=1,
+        limit=10,
+        window_s=60,
+    )

@@ -1,0 +1,247 @@
+"""Policy files: what they may say, and every mistake at once, with its place."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway import policy
+from gateway.errors import ConfigError
+from gateway.values import TaskLink
+from tests.unit.policy import cases
+
+FORBID = "{id: no-opus, when: 'call.model == \"opus\"', effect: forbid}"
+QUOTA = "{id: rate, quota: {calls: 10, per: 1m, by: [principal, task]}}"
+BUDGET = "{id: cost, budget: {cost_usd: 1.5, period: month, by: [team]}, mode: shadow}"
+
+
+def told(*files: tuple[str, str]) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        policy.load(files)
+    return str(caught.value).split("\n")
+
+
+def told_of(rule: str) -> list[str]:
+    return told(("a.yaml", f"version: 1\nrules:\n  - {rule}\n"))
+
+
+def test_a_file_of_every_kind_of_rule_is_read() -> None:
+    found = cases.load(
+        FORBID,
+        QUOTA,
+        BUDGET,
+        "{id: ok, description: fine, effect: permit, when: call.stream}",
+        extra="disconnect: cancel\non_store_failure: {quotas: closed, ledger: closed}\n"
+        "reuse: {exact: store, share: team, ttl: 6h}\n",
+    )
+    assert [rule.id for rule in found.rules] == ["cost", "no-opus", "ok", "rate"]
+    assert found.disconnect == "cancel"
+    assert found.settings.on_store_failure.quotas == "closed"
+    assert (found.settings.reuse.exact, found.settings.reuse.ttl_s) == ("store", 21_600)
+    assert found.notes == (
+        "a.yaml:9: `reuse` is checked, but has no effect yet: no reply is shared",
+    )
+    assert [rule.id for rule in found.draw_rules] == ["cost", "rate"]
+    rate = found.rule("rate").limit
+    assert rate is not None
+    assert (rate.unit, rate.amount, rate.window_s) == ("calls", 10, 60)
+    assert rate.by == ("principal.id", "task.id")
+    cost = found.rule("cost")
+    assert cost.shadow
+    assert cost.effect == "forbid"
+    assert cost.limit is not None
+    assert cost.limit.amount == 1_500_000_000
+
+
+def test_budgets_are_listed_with_the_keys_their_draws_will_have() -> None:
+    found = cases.load(QUOTA, BUDGET)
+    (budget,) = found.budgets
+    assert (budget.rule, budget.unit, budget.period, budget.by) == (
+        *("cost", "cost_usd", "month"),
+        ("principal.team",),
+    )
+    draws = policy.plan(found, cases.facts(), cases.RESERVE, cases.NOW).draws
+    (drawn,) = [draw for draw in draws if draw.rule == "cost"]
+    assert budget.key(["payments"]) == drawn.key
+    assert budget.bounds(cases.NOW)[0] == drawn.period_start
+
+
+def test_a_set_without_files_is_refused_and_one_without_rules_permits() -> None:
+    assert told() == ["no policy files were found: `version: 1` and `rules: []` make one"]
+    found = policy.load([("a.yaml", "version: 1\nrules: []\n")])
+    assert found.rules == ()
+    assert found.disconnect == "drain"
+
+
+MISTAKES = [
+    ("{effect: forbid}", "3:5: a rule needs 'id', and it is missing"),
+    ("{id: No, effect: forbid}", "3:10: read the text 'No' in 'id', expected 1 to 64 of"),
+    ("{id: a}", "3:5: a rule needs 'effect', 'quota' or 'budget'"),
+    ("{id: a, efect: forbid}", "3:13: unknown key 'efect' in a rule; did you mean 'effect'?"),
+    ("{id: a, effect: forbit}", "3:21: read the text 'forbit' in 'effect', expected one of permit"),
+    ("{id: a, effect: throttle}", "expected permit or forbid: only a rule with a quota throttles"),
+    ("{id: a, effect: forbid, mode: shadw}", "did you mean 'shadow'?"),
+    ("{id: a, effect: forbid, code: task_requird}", "did you mean 'task_required'?"),
+    ("{id: a, effect: forbid, message: 1}", "read the number '1' in 'message', expected a text"),
+    ("{id: a, effect: forbid, when: 5}", "3:35: read the number '5' in 'when', expected a text"),
+    ("{id: a, effect: forbid, when: call.stram}", "3:35: in 'when': unknown fact 'call.stram'"),
+    ("[a]", "3:5: read a list, expected a rule: a mapping"),
+    ("{id: a, quota: 5}", "3:20: read the number '5', expected a quota: a mapping"),
+    ("{id: a, quota: {calls: 5, per: 1m}}", "a quota needs 'by', and it is missing"),
+    ("{id: a, quota: {per: 1m, by: []}}", "a quota needs exactly one of calls, tokens, cost_usd"),
+    ("{id: a, quota: {calls: 1, tokens: 1, per: 1m, by: []}}", "a quota needs exactly one of"),
+    ("{id: a, quota: {calls: 0, per: 1m, by: []}}", "expected more than 0, at most"),
+    ("{id: a, quota: {calls: many, per: 1m, by: []}}", "expected a whole number"),
+    ("{id: a, quota: {cost_usd: 0, per: 1m, by: []}}", "expected more than 0, at most"),
+    ("{id: a, quota: {calls: 1, per: 1w, by: []}}", "expected a time such as 30s, 1m, 6h or 1d"),
+    ("{id: a, quota: {calls: 1, per: 32d, by: []}}", "at most 31d"),
+    ("{id: a, quota: {calls: 1, per: 60, by: []}}", "expected a time such as"),
+    ("{id: a, quota: {calls: 1, per: 1m, by: [tsk]}}", "cannot count by the text 'tsk'; did you"),
+    ("{id: a, quota: {calls: 1, per: 1m, by: [now.hour]}}", "cannot count by the text 'now.hour'"),
+    ("{id: a, quota: {calls: 1, per: 1m, by: [1]}}", "cannot count by the number '1'; expected"),
+    ("{id: a, quota: {calls: 1, per: 1m, by: [task, task.id]}}", "'task.id' is counted by already"),
+    ("{id: a, quota: {calls: 1, per: 1m, by: task}}", "expected a list"),
+    ("{id: a, quota: {calls: 1, period: day, by: []}}", "unknown key 'period' in a quota"),
+    ("{id: a, budget: {calls: 1, period: year, by: []}}", "expected one of hour, day, week, month"),
+    ("{id: a, budget: {calls: 1, period: '', by: []}}", "expected one of hour, day, week, month"),
+    ("{id: a, effect: forbid, quota: {calls: 1, per: 1m, by: []}}",
+     "expected 'throttle' (or nothing) in a rule with a quota"),
+    ("{id: a, effect: permit, budget: {calls: 1, period: day, by: []}}",
+     "expected 'forbid' (or nothing) in a rule with a budget"),
+    ("{id: a, quota: {calls: 1, per: 1m, by: []}, budget: {calls: 1, period: day, by: []}}",
+     "3:49: a rule has a quota or a budget, and not both: write two rules"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "said"), MISTAKES)
+def test_a_mistake_in_a_rule_is_told_with_its_remedy(rule: str, said: str) -> None:
+    lines = told_of(rule)
+    assert any(said in line for line in lines), lines
+    assert all(line.startswith("a.yaml:3:") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("rules: []", "a.yaml:1:1: a policy file needs 'version', and it is missing"),
+        ("version: 2", "a.yaml:1:10: read the number '2' in 'version', expected 1"),
+        ("version: '1'", "a.yaml:1:10: read the text '1' in 'version', expected 1"),
+        ("version: true", "a.yaml:1:10: read the flag 'true' in 'version', expected 1"),
+        ("version: 1\nrule: []", "a.yaml:2:1: unknown key 'rule' in a policy file; did you mean"),
+        ("version: 1\nrules: {}", "a.yaml:2:8: read a mapping in 'rules', expected a list"),
+        ("[]", "a.yaml:1:1: read a list, expected a policy file: a mapping"),
+        ("", "a.yaml:1:1: read nothing, expected a policy file: a mapping"),
+        ("version: 1\ndisconnect: drian", "a.yaml:2:13: read the text 'drian' in 'disconnect'"),
+        ("version: 1\non_store_failure: {ledger: open}", "expected one of closed"),
+        ("version: 1\nreuse: {exact: all}", "expected one of off, coalesce, coalesce_sampled"),
+        ("version: 1\nreuse: {ttl: soon}", "expected a time such as"),
+        ("version: 1\nversion: 1", "a.yaml:2:1: the key 'version' again"),
+    ],
+)
+def test_a_mistake_in_a_file_is_told_with_its_remedy(text: str, said: str) -> None:
+    lines = told(("a.yaml", text))
+    assert any(said in line for line in lines), lines
+
+
+def test_all_mistakes_of_all_files_are_told_at_once() -> None:
+    lines = told(
+        ("b.yaml", "version: 1\nrules:\n  - {id: a, effect: forbit}\n  - {id: a, efect: x}\n"),
+        ("a.yaml", "version: 1\nrules: [\n"),
+        ("c.yaml", "version: 1\ndisconect: drain\n"),
+    )
+    assert [line.split(": ")[0] for line in lines] == [
+        "a.yaml:3:1",
+        "b.yaml:3:21",
+        "b.yaml:4:5",
+        "b.yaml:4:13",
+        "c.yaml:2:1",
+    ]
+
+
+def test_a_mistake_in_a_condition_is_placed_inside_the_file() -> None:
+    text = """
+version: 1
+rules:
+  - id: a
+    effect: forbid
+    when: |
+      call.metered
+      && task.evidence == "nnoe"
+"""
+    lines = told(("a.yaml", text))
+    assert lines == ["a.yaml:8:27: in 'when': task.evidence is never 'nnoe'; did you mean 'none'?"]
+
+
+def test_a_rule_given_twice_is_refused_naming_the_first() -> None:
+    text = f"version: 1\nrules:\n  - {FORBID}\n"
+    lines = told(("b.yaml", text), ("a.yaml", text))
+    assert lines == [
+        "b.yaml:3:6: the rule 'no-opus' again (first at a.yaml:3), expected each id once"
+    ]
+
+
+def test_a_setting_given_twice_must_be_equal() -> None:
+    drain, cancel = "version: 1\ndisconnect: drain\n", "version: 1\ndisconnect: cancel\n"
+    assert policy.load([("a.yaml", drain), ("b.yaml", drain)]).disconnect == "drain"
+    said = "'disconnect' says otherwise than at a.yaml:2, expected it once, or twice the same"
+    assert told(("b.yaml", cancel), ("a.yaml", drain)) == [f"b.yaml:2:13: {said}"]
+
+
+def test_a_file_larger_than_policies_need_is_refused_at_once() -> None:
+    assert told(("a.yaml", "#" * 500_001))[0].startswith("a.yaml:1:1: a file of 500001 characters")
+
+
+RULES = [
+    FORBID,
+    QUOTA,
+    BUDGET,
+    "{id: unlinked, when: 'task.evidence == \"none\"', effect: forbid, code: task_required}",
+    "{id: stream, when: call.stream, effect: forbid, mode: shadow}",
+    "{id: cheap, when: task.value < 0.6, effect: permit}",
+    "{id: costly, when: 1 / (call.choices - 1) > 0, effect: forbid, mode: shadow}",
+]
+
+
+def spread(order: random.Random) -> list[tuple[str, str]]:
+    """Return the same rules in another order, over other files."""
+    files: dict[str, list[str]] = {"a.yaml": [], "b.yaml": [], "c.yaml": []}
+    for rule in order.sample(RULES, len(RULES)):
+        files[order.choice(list(files))].append(f"  - {rule}\n")
+    texts = [
+        (name, f"version: 1\nrules:\n{''.join(rules)}" if rules else "version: 1\n")
+        for name, rules in files.items()
+    ]
+    return order.sample(texts, len(texts))
+
+
+@given(order=st.randoms(use_true_random=False))
+@settings(max_examples=40, deadline=None)
+def test_the_order_of_files_and_rules_never_matters(order: random.Random) -> None:
+    straight = cases.load(*RULES)
+    other = policy.load(spread(order))
+    assert other.digest == straight.digest
+    for link in (cases.LINKED, TaskLink()):
+        for model in ("opus", "gpt-5-mini"):
+            found = cases.facts(link, model=model)
+            plans = [
+                policy.plan(each, found, cases.RESERVE, cases.NOW) for each in (straight, other)
+            ]
+            assert plans[0].draws == plans[1].draws
+            assert plans[0].errors == plans[1].errors
+            one, two = (policy.decide(each, ()) for each in plans)
+            assert (one.effect, one.reasons, one.would_have) == (
+                *(two.effect, two.reasons),
+                two.would_have,
+            )
+
+
+def test_any_change_of_meaning_changes_the_digest_and_a_change_of_form_does_not() -> None:
+    plain = cases.load(QUOTA).digest
+    assert plain.startswith("sha256:")
+    assert len(plain) == len("sha256:") + 16
+    quoted = QUOTA.replace("calls: 10", "'calls': 10").replace("1m", "'1m'")
+    assert cases.load(quoted, extra="# a comment\ndisconnect: drain\n").digest == plain
+    assert cases.load(QUOTA.replace("10", "11")).digest != plain
+    assert cases.load(QUOTA, extra="disconnect: cancel\n").digest != plain
+    assert cases.load(QUOTA.replace("{id", "{mode: shadow, id")).digest != plain

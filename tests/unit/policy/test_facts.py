@@ -1,0 +1,42 @@
+"""The facts of a call: all declared, all of their type, and no others."""
+
+from decimal import Decimal
+
+from gateway.policy.facts import COUNTABLE, DECLARED
+from gateway.values import Reserve, TaskLink
+from tests.unit.policy import cases
+
+TYPES = {"text": str, "whole": int, "number": float, "flag": bool}
+
+
+def test_every_declared_fact_is_there_and_of_its_type() -> None:
+    found = cases.facts()
+    assert set(found) == set(DECLARED)
+    for name, value in found.items():
+        assert type(value) is TYPES[DECLARED[name].type], name
+
+
+def test_a_fact_with_fixed_values_holds_one_of_them() -> None:
+    for link in (TaskLink(), cases.LINKED):
+        found = cases.facts(link)
+        for name, fact in DECLARED.items():
+            assert not fact.members or found[name] in fact.members, name
+
+
+def test_amounts_come_from_the_reservation() -> None:
+    found = cases.facts(reserve=Reserve(input_tokens=3, output_tokens=4, cost_usd=Decimal("0.5")))
+    assert found["call.input_tokens"] == 3
+    assert found["call.output_tokens_max"] == 4
+    assert found["call.cost_usd_max"] == 0.5
+
+
+def test_time_is_told_in_utc() -> None:
+    found = cases.facts(now=cases.NOW + 3 * 3600 + 61)
+    assert (found["now.year"], found["now.month"], found["now.day"]) == (2026, 11, 22)
+    assert (found["now.weekday"], found["now.hour"], found["now.minute"]) == ("sunday", 15, 1)
+
+
+def test_what_can_be_counted_by_is_a_name_or_a_flag() -> None:
+    assert COUNTABLE["principal"] == "principal.id"
+    assert COUNTABLE["task"] == "task.id"
+    assert {DECLARED[name].type for name in COUNTABLE.values()} == {"text", "flag"}

@@ -1,0 +1,268 @@
+"""Requests read into calls."""
+
+import base64
+import json
+import os
+
+import pytest
+
+from gateway.errors import InvalidRequest, TaskConflict
+from gateway.wire import calls as reading
+from gateway.wire import turns
+from tests.unit.wire.calls import call, parse
+
+HELLO = [{"role": "user", "content": "Hello"}]
+
+
+def test_a_chat_call_is_read():
+    read = call(
+        "chat",
+        messages=HELLO,
+        stream=True,
+        stream_options={"include_usage": True},
+        max_tokens=5,
+        max_completion_tokens=9,
+        n=3,
+        metadata={"task_id": "PROJ-1", "x": 1},
+    )
+    assert (read.model, read.stream, read.include_usage) == ("m", True, True)
+    assert (read.output_tokens_max, read.choices, read.body_task) == (9, 3, "PROJ-1")
+    assert (read.session_hint, read.branch_hint, read.tool_results_only) == ("", "", False)
+
+
+def test_what_is_left_out_or_null_is_not_set():
+    for nothing in (
+        {},
+        dict.fromkeys(("stream", "stream_options", "max_tokens", "n", "metadata", "task")),
+    ):
+        read = call("chat", messages=HELLO, **nothing)
+        assert (read.stream, read.include_usage) == (False, False)
+        assert (read.output_tokens_max, read.choices, read.body_task) == (None, 1, "")
+
+
+def test_each_route_reads_its_own_limit():
+    assert call("completions", prompt="x", max_tokens=7).output_tokens_max == 7
+    assert call("responses", input="x", max_output_tokens=8).output_tokens_max == 8
+    assert call("messages", messages=HELLO, max_tokens=9).output_tokens_max == 9
+    assert call("embeddings", input="x", max_tokens=9).output_tokens_max is None
+
+
+def test_routes_without_streams_have_none():
+    assert not call("embeddings", input="x", stream=True).stream
+    assert not call("count_tokens", messages=HELLO, stream=True).stream
+
+
+@pytest.mark.parametrize(
+    ("prompt", "choices"),
+    [("one", 4), (["one", "two", "three"], 12), ([1, 2, 3], 4), ([[1], [2]], 8), ([], 4)],
+)
+def test_every_prompt_of_a_completions_call_is_answered(prompt, choices):
+    assert call("completions", prompt=prompt, n=2, best_of=4).choices == choices
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (b"", "empty"),
+        (b"hello", "not JSON"),
+        (b"\xff{}", "UTF-8"),
+        (b'{"model":"m","model":"n"}', "twice"),
+        (b'{"model":"m","metadata":{"task_id":"A","task_id":"B"}}', "`metadata` says a name twice"),
+        (b'{"model":"m","stream_options":{"a":1,"a":2}}', "`stream_options` says a name twice"),
+        (b'{"model":"m","MODEL":"n"}', "only by case"),
+        (b"{}", "`model` is missing"),
+        (b'{"model":null}', "`model` is missing"),
+        (b'{"model":""}', "`model` is missing"),
+        (b'{"model":5}', "`model` must be a string"),
+        (b'{"model":"a\\nb"}', "printable"),
+        (b'{"model":"' + b"a" * 257 + b'"}', "256"),
+        (b'{"model":"m","stream":1}', "`stream` must be true or false"),
+        (b'{"model":"m","stream":"true"}', "`stream` must be true or false"),
+        (b'{"model":"m","stream_options":[]}', "`stream_options` must be a JSON object"),
+        (b'{"model":"m","stream_options":{"include_usage":1}}', "stream_options.include_usage"),
+        (b'{"model":"m","max_tokens":-1}', "`max_tokens` must be a whole number"),
+        (b'{"model":"m","max_tokens":1.5}', "`max_tokens` must be a whole number"),
+        (b'{"model":"m","max_tokens":true}', "`max_tokens` must be a whole number"),
+        (b'{"model":"m","max_tokens":1' + b"0" * 30 + b"}", "`max_tokens` must be a whole number"),
+        (b'{"model":"m","n":0}', "`n` must be a whole number from 1"),
+        (b'{"model":"m","n":"2"}', "`n` must be a whole number"),
+        (b'{"model":"m","metadata":"x"}', "`metadata` must be a JSON object"),
+        (b'{"model":"m","metadata":{"task_id":7}}', "`metadata.task_id` must be a string"),
+        (b'{"model":"m","task":{}}', "`task` must be a string"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_one_line(body, says):
+    with pytest.raises(InvalidRequest, match=says) as refused:
+        parse("chat", body)
+    assert "\n" not in str(refused.value)
+    assert refused.value.status == 400
+
+
+def test_a_refusal_never_repeats_the_body():
+    for body in (
+        b'{"model":"m","task":["s3cret"]}',
+        b's3cret{"model":',
+        b'{"s3cret":1,"s3cret":2}',
+    ):
+        with pytest.raises(InvalidRequest) as refused:
+            parse("chat", body)
+        assert "s3cret" not in str(refused.value)
+
+
+def test_unknown_fields_are_nobodys_business():
+    read = parse("chat", b'{"model":"m","topK":"x","seed":{"a":1,"a":2},"messages":"odd"}')
+    assert read.model == "m"
+
+
+def test_a_task_is_named_in_either_place():
+    assert call("chat", task="P-1").body_task == "P-1"
+    assert call("chat", metadata={"task_id": "P-2"}).body_task == "P-2"
+    assert call("chat", task="p-1 ", metadata={"task_id": "P-1"}).body_task == "P-1"
+    with pytest.raises(TaskConflict, match="send one of them"):
+        call("chat", task="P-1", metadata={"task_id": "P-2"})
+
+
+@pytest.mark.parametrize(
+    ("user_id", "session"),
+    [
+        (json.dumps({"device_id": "d", "session_id": "abc-DEF_123"}), "abc-DEF_123"),
+        ("user_9_account__session_0a1b2c3d-4e5f", "0a1b2c3d-4e5f"),
+        ("_session_short", ""),
+        ("opaque", ""),
+        ("{broken", ""),
+        ('{"session_id":5}', ""),
+        ("{}", ""),
+        ("user_session_has space in it", ""),
+        (5, ""),
+        (None, ""),
+    ],
+)
+def test_a_session_is_found_in_anthropics_user_id(user_id, session):
+    assert call("messages", messages=HELLO, metadata={"user_id": user_id}).session_hint == session
+    assert call("chat", messages=HELLO, metadata={"user_id": user_id}).session_hint == ""
+
+
+def test_a_branch_is_found_in_the_system_prompt():
+    system = [{"type": "text", "text": "gitStatus\nCurrent branch: feature/PROJ-1-x\nMain: m"}]
+    assert call("messages", system=system).branch_hint == "feature/PROJ-1-x"
+    assert call("messages", system="Current branch: ").branch_hint == ""
+    assert call("messages", system="nothing").branch_hint == ""
+    assert call("messages", messages=HELLO).branch_hint == ""
+
+
+def test_text_counts_a_token_for_three_bytes_and_more_where_it_is_not_ascii():
+    plain = call("chat", messages=[{"role": "user", "content": "word " * 600}])
+    assert 1000 <= plain.input_tokens_estimate <= 1100
+    chinese = call("chat", messages=[{"role": "user", "content": "中" * 1000}])
+    assert chinese.input_tokens_estimate >= 2000
+
+
+def test_a_picture_does_not_count_its_bytes():
+    picture = base64.b64encode(os.urandom(300_000)).decode()
+    openai = [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture}"}}]
+    anthropic = [{"type": "image", "source": {"type": "base64", "data": picture}}]
+    for route, content in (("chat", openai), ("messages", anthropic)):
+        read = call(route, messages=[{"role": "user", "content": content}])
+        assert 2000 <= read.input_tokens_estimate <= 10_000
+    words = call("chat", messages=[{"role": "user", "content": "many words " * 30_000}])
+    assert words.input_tokens_estimate >= 100_000
+
+
+def test_pictures_by_address_are_foreseen():
+    part = {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}
+    assert (
+        call("chat", messages=[{"role": "user", "content": [part] * 3}]).input_tokens_estimate
+        > 6000
+    )
+    assert (
+        call("chat", messages=[{"role": "user", "content": 'the "url"'}]).input_tokens_estimate
+        < 100
+    )
+
+
+def test_long_strings_side_by_side_are_each_looked_at():
+    blob = "A" * 20_000
+    parts = [{"type": "input_audio", "input_audio": {"data": blob}}] * 2
+    read = call("chat", messages=[{"role": "user", "content": [*parts, {"text": "word " * 4000}]}])
+    assert 20_000 // 3 < read.input_tokens_estimate < 20_000 // 3 + 2 * 2500
+
+
+def test_token_ids_are_counted_one_by_one():
+    assert call("embeddings", input=[1] * 900).input_tokens_estimate >= 900
+    assert call("embeddings", input=[[1] * 500, [2] * 400]).input_tokens_estimate >= 900
+    assert call("embeddings", input=[1] * 900).input_tokens_estimate < 950
+
+
+def _chat(*roles: str) -> bool:
+    return call("chat", messages=[{"role": r, "content": "x"} for r in roles]).tool_results_only
+
+
+def test_chat_knows_a_turn_of_tool_results():
+    assert _chat("user", "assistant", "tool")
+    assert _chat("user", "assistant", "tool", "tool")
+    assert not _chat("user", "assistant", "tool", "user")
+    assert not _chat("user", "assistant", "user", "tool")
+    assert not _chat("user", "assistant", "tool", "assistant")
+    assert not _chat("user", "assistant")
+    assert not _chat("user")
+    assert not _chat("tool")
+    assert not parse(
+        "chat", b'{"model":"m","messages":{"x":["assistant","tool"]}}'
+    ).tool_results_only
+    assert not parse("chat", b'{"model":"m","messages":["assistant","tool"]}').tool_results_only
+
+
+def _messages(*contents: object) -> bool:
+    turns_ = [
+        {"role": "assistant", "content": "x"},
+        *({"role": "user", "content": c} for c in contents),
+    ]
+    return call("messages", messages=turns_).tool_results_only
+
+
+RESULT = {"type": "tool_result", "tool_use_id": "t", "content": "ok"}
+TEXT = {"type": "text", "text": "and now?"}
+
+
+def test_messages_knows_a_turn_of_tool_results():
+    assert _messages([RESULT])
+    assert _messages([RESULT, RESULT])
+    assert _messages([RESULT], [RESULT])
+    assert not _messages([RESULT, TEXT])
+    assert not _messages([RESULT], "and now?")
+    assert not _messages([], [RESULT])
+    assert not _messages("tool_result")
+    assert not _messages()
+    assert not call("messages", messages=[{"role": "user", "content": [RESULT]}]).tool_results_only
+
+
+OUTPUT = {"type": "function_call_output", "call_id": "c", "output": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("items", "only"),
+    [
+        ([{"role": "user", "content": "x"}, {"type": "function_call"}, OUTPUT], True),
+        ([{"type": "reasoning"}, OUTPUT, OUTPUT], True),
+        ([{"role": "assistant", "content": "x"}, OUTPUT], True),
+        ([OUTPUT], True),
+        ([OUTPUT, {"type": "function_call"}], False),
+        ([{"role": "user", "content": "x"}, OUTPUT], False),
+        ([OUTPUT, {"role": "user", "content": "x"}], False),
+        ([OUTPUT, {"type": 5}], False),
+        ("function_call_output", False),
+    ],
+)
+def test_responses_knows_a_turn_of_tool_results(items, only):
+    assert call("responses", input=items).tool_results_only is only
+
+
+def test_turns_nested_too_deeply_are_no_tool_results():
+    deep = b'[{"type":"x_output"},' + b"[" * 5000 + b"]" * 5000 + b"]"
+    assert turns.responses(deep) is False
+
+
+def test_every_route_has_a_grammar():
+    assert {"chat", "completions", "responses", "embeddings", "messages", "count_tokens"} == set(
+        reading._GRAMMARS
+    )
