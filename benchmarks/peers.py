@@ -46,7 +46,7 @@ def start_litellm(folder: Path, *, core: int, provider: int) -> Contender:
     program = Program(
         [str(command), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)],
         core=core,
-        ready=r"Uvicorn running on|Application startup complete",
+        ready=port,
         log=folder / "litellm.log",
         env=env,
         within_s=120,
@@ -69,7 +69,7 @@ def start_portkey(folder: Path, *, core: int, provider: int) -> Contender:
     program = Program(
         ["node", str(script), f"--port={port}", "--headless"],
         core=core,
-        ready=r"(?i)running|listening|ready",
+        ready=port,
         log=folder / "portkey.log",
         # It refuses private addresses unless they are named, and the provider is on one.
         env=ENVIRONMENT | {"TRUSTED_CUSTOM_HOSTS": "127.0.0.1,localhost"},

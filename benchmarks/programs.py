@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -30,21 +31,25 @@ class Program:
         argv: Sequence[str],
         *,
         core: int,
-        ready: str,
+        ready: str | int,
         log: Path,
         env: Mapping[str, str] | None = None,
         within_s: float = 60.0,
     ) -> None:
-        """Start it and wait for a line that matches `ready`."""
+        """Start it and wait for a line that matches `ready`, or until it listens on that port."""
         self.log = log
-        self._pattern = re.compile(ready)
+        self._pattern = re.compile(ready if isinstance(ready, str) else "(?!)")
         self._found: list[re.Match[str]] = []
         self._ready = threading.Event()
         started = time.perf_counter()
         self._process = _spawn(argv, core, env)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        if not self._ready.wait(within_s) or not self._found:
+        if isinstance(ready, int):
+            became_ready = self._listens(ready, within_s)
+        else:
+            became_ready = self._ready.wait(within_s) and bool(self._found)
+        if not became_ready:
             self.stop()
             last = log.read_text(errors="replace").strip().splitlines()[-1:]
             raise RuntimeError(f"{argv[0]} did not become ready: {' '.join(last)[:300]}")
@@ -89,6 +94,15 @@ class Program:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._reader.join(5)
+
+    def _listens(self, port: int, within_s: float) -> bool:
+        deadline = time.perf_counter() + within_s
+        while time.perf_counter() < deadline:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                return True
+            if self._ready.wait(0.05):  # its output ended, and so did it
+                return False
+        return False
 
     def _read(self) -> None:
         assert self._process.stdout is not None

@@ -104,10 +104,16 @@ def _row(figures: Figures, name: str) -> list[str]:
         f"{rate.cpu_us_per_call:.0f}" if rate else "",
         f"{rate.p50_ms:.2f}" if rate else "",
         f"{wait.p50_ms:.2f} / {wait.p99_ms:.2f}" if wait else "",
-        f"{event.cpu_us_per_event:.1f}" if event else "",
+        _per_event(event),
         " / ".join(memory) if any(memory) else "",
         _cell(figures.start_s, name, ".2f"),
     ]
+
+
+def _per_event(event: Streaming | None) -> str:
+    if event is None:
+        return ""
+    return f"{event.cpu_us_per_event:.1f}" if event.events_per_s else "failed"
 
 
 def _cell(column: Mapping[str, float], name: str, form: str) -> str:

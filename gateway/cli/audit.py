@@ -1,15 +1,15 @@
 """`goodgate audit`: what the ledger holds."""
 
-import csv
-import sys
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import typer
 
+from gateway import reports
 from gateway.cli import terminal
 from gateway.cli.desk import AsJson, Data, Desk
 from gateway.cli.terminal import WrongUse
+from gateway.ledger import projection
 
 group = typer.Typer(no_args_is_help=True, help="Ask the ledger (auditors, admins).")
 
@@ -105,28 +105,9 @@ def _show(rows: Sequence[Mapping[str, Any]], form: str, shown: Sequence[str] | N
     if form == "json":
         terminal.as_json(rows)
     elif form == "csv":
-        _csv(rows)
+        everything = reports.UNLINKED if shown is None else projection.COLUMNS
+        print(reports.csv_text(rows, list(rows[0]) if rows else everything), end="")
     elif not rows:
         terminal.say("nothing in the ledger matches")
     else:
         terminal.records(shown or list(rows[0]), rows)
-
-
-def _csv(rows: Sequence[Mapping[str, Any]]) -> None:
-    if not rows:
-        return
-    out = csv.writer(sys.stdout, lineterminator="\n")
-    out.writerow(rows[0])
-    for row in rows:
-        out.writerow([_safe(value) for value in row.values()])
-
-
-def _safe(value: object) -> object:
-    """Return a cell no spreadsheet runs as a formula (OWASP: CSV injection)."""
-    if value is None:
-        return ""
-    if isinstance(value, list | tuple):
-        value = " ".join(map(str, cast("Sequence[object]", value)))
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + value
-    return value

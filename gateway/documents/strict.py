@@ -34,7 +34,7 @@ Value: TypeAlias = "dict[str, Node] | list[Node] | Scalar"
 
 VALUES_MAX = 30_000
 LINES_MAX = 100_000
-WORDS_MAX = 120_000
+WORDS_PER_VALUE_MAX = 4
 LINE_LENGTH_MAX = 100_000
 DIGITS_MAX = 40
 READ_SHOWN_MAX = 40
@@ -103,30 +103,31 @@ def parse(
     """
     Return the one document a text holds; an empty text is a node of None.
 
-    Sizes are in characters. Costs under 2 s for any text of the default size.
+    Sizes are in characters. With the default bounds no text costs more than about a second.
 
     Raises:
         ConfigError: `name:line:col: what is wrong, what was expected`.
 
     """
-    _bound(name, text, size_max)
+    _bound(name, text, size_max, values_max)
     return _Composer(name, text, depth_max, values_max).document()
 
 
-def _bound(name: str, text: str, size_max: int) -> None:
+def _bound(name: str, text: str, size_max: int, values_max: int) -> None:
     if len(text) > size_max:
         raise ConfigError(
             f"{name}:1:1: a file of {len(text)} characters, expected at most {size_max}: split it"
         )
-    words = len(text.split())
-    if words > WORDS_MAX:
+    words, words_max = len(text.split()), max(values_max, VALUES_MAX) * WORDS_PER_VALUE_MAX
+    if words > words_max:
         raise ConfigError(
-            f"{name}:1:1: a file of {words} words, expected at most {WORDS_MAX}: split it"
+            f"{name}:1:1: a file of {words} words, expected at most {words_max}: split it"
         )
     lines = text.splitlines()
-    if len(lines) > LINES_MAX:
+    lines_max = max(values_max, LINES_MAX)
+    if len(lines) > lines_max:
         raise ConfigError(
-            f"{name}:{LINES_MAX + 1}:1: a file of {len(lines)} lines, expected at most {LINES_MAX}"
+            f"{name}:{lines_max + 1}:1: a file of {len(lines)} lines, expected at most {lines_max}"
         )
     for number, line in enumerate(lines, 1):
         if len(line) > LINE_LENGTH_MAX:

@@ -171,10 +171,9 @@ def _last(data: bytes, number: int) -> bytes:
 
 
 def _number(data: bytes, number: int) -> int:
-    for field, value in _fields(data):
-        if field == number and isinstance(value, int):
-            return value
-    return 0
+    return next(
+        (value for field, value in _fields(data) if field == number and isinstance(value, int)), 0
+    )
 
 
 def _text(data: bytes) -> str:

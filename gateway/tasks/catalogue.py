@@ -97,8 +97,7 @@ class _Forest:
             if parent == at:
                 break
             if parent not in self._tasks:
-                self._wrong(at, f"the root {parent} is not in this catalogue")
-                break
+                break  # an epic kept elsewhere is a root all the same
             if parent in branch:
                 circle = list(branch)[list(branch).index(parent) :]
                 self._wrong(min(circle), f"the roots of {', '.join(circle[:5])} go in a circle")
@@ -126,6 +125,13 @@ class _Forest:
 
 
 def _warnings(name: str, tasks: list[Task], places: dict[str, tuple[int, int]]) -> list[str]:
+    here = {task.id for task in tasks}
+    abroad = sorted({task.root_id for task in tasks if task.root_id not in here})
+    told_abroad = (
+        [f"{name}: roots that are not in this file: {', '.join(abroad[:WARNINGS_SHOWN_MAX])}"]
+        if abroad
+        else []
+    )
     nobodys = [task.id for task in tasks if not task.members and not task.team]
     told = [
         f"{name}:{places[task_id][0]}: {task_id} has neither members nor team:"
@@ -134,4 +140,4 @@ def _warnings(name: str, tasks: list[Task], places: dict[str, tuple[int, int]]) 
     ]
     if len(nobodys) > WARNINGS_SHOWN_MAX:
         told.append(f"{name}: … and {len(nobodys) - WARNINGS_SHOWN_MAX} more with nobody")
-    return told
+    return told_abroad + told

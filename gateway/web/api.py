@@ -23,10 +23,10 @@ from gateway.errors import (
     UnsupportedEncoding,
 )
 from gateway.web.api_table import ROUTES, admit, body_bytes_max
-from gateway.web.api_terms import Api, Ask, Caller, Reading, Registry
+from gateway.web.api_terms import Api, Ask, Caller, Registry
 from gateway.web.ingress import headers_of
 
-__all__ = ["ROUTES", "Api", "Reading", "Registry", "routes"]
+__all__ = ["ROUTES", "Api", "Registry", "routes"]
 
 BODY_IDLE_S = 30.0
 """The longest silence while a body arrives."""

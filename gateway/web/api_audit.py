@@ -6,21 +6,17 @@ is itself an entry of the ledger, durable before anything is shown.
 """
 
 import asyncio
-import hmac
 import json
 import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from gateway import ledger, tasks
+from gateway import ledger, reports, tasks
 from gateway.errors import InvalidRequest
-from gateway.web.api_terms import Api, Ask, Caller, Reading, count_of, query_of, utc
-from gateway.web.api_times import moment_us
+from gateway.web.api_terms import Api, Ask, Caller, count_of, query_of
 
 LIMIT_MAX = 100_000
 REASON_MAX = 500
-ERASED = "erased"
-"""Shown for a person whose salt was deleted: nobody can name them any more."""
 _FILTERS = ("task", "team", "principal", "model", "decision", "since", "until", "limit")
 
 
@@ -30,50 +26,21 @@ async def entries(api: Api, ask: Ask) -> list[dict[str, Any]]:
     wanted, reason = _wanted(query, api.clock()), query.get("reveal")
     if reason is not None:
         await _record_reveal(api, ask.caller, reason, query)
-    elif wanted.principal:
-        raise InvalidRequest(
-            "principal needs reveal: people are pseudonyms, new for each query; an auditor may"
-            " ask with --reveal REASON"
-        )
     # Reading may take a while, and calls are being served meanwhile.
-    return await asyncio.to_thread(_entries, api.reading, wanted, revealed=reason is not None)
+    return await asyncio.to_thread(
+        reports.entries,
+        api.reading,
+        wanted,
+        key=secrets.token_bytes(32),
+        revealed=reason is not None,
+    )
 
 
 async def unlinked(api: Api, ask: Ask) -> list[dict[str, Any]]:
     """Return the cost of what had no verified task, by hour, team, model and reason."""
     query = query_of(ask, ("team", "model", "since", "until", "limit"))
-    found = await asyncio.to_thread(api.reading.cost_hours, _wanted(query, api.clock()))
-    return [
-        {
-            "hour": utc(key.hour),
-            "team": key.team,
-            "model": key.model,
-            "reason": key.reason,
-            "calls": came_to.calls,
-            "refused": came_to.refused,
-            "tokens": came_to.tokens,
-            "cost_usd": format(came_to.cost_usd, "f"),
-        }
-        for key, came_to in found
-    ]
-
-
-def _entries(reading: Reading, wanted: ledger.Query, *, revealed: bool) -> list[dict[str, Any]]:
-    people = reading.commitments(wanted.principal) if wanted.principal else None
-    rows = reading.rows(wanted, people)
-    names = reading.persons()
-    if not revealed:
-        names = _pseudonyms({str(row["principal"]) for row in rows}, names)
-    return [row | {"principal": names.get(row["principal"], ERASED)} for row in rows]
-
-
-def _pseudonyms(commitments: set[str], names: Mapping[str, str]) -> dict[str, str]:
-    """Return a name for each commitment that says nothing but who is the same, in this answer."""
-    key = secrets.token_bytes(32)
-    return {
-        each: "p-" + hmac.digest(key, names.get(each, each).encode(), "sha256").hex()[:12]
-        for each in commitments
-    }
+    wanted = _wanted(query, api.clock())
+    return await asyncio.to_thread(reports.unlinked, api.reading, wanted)
 
 
 def _wanted(query: Mapping[str, str], now: float) -> ledger.Query:
@@ -86,8 +53,8 @@ def _wanted(query: Mapping[str, str], now: float) -> ledger.Query:
         principal=query.get("principal", ""),
         model=query.get("model", ""),
         decision=query.get("decision", ""),
-        since_us=None if since is None else moment_us(since, now),
-        until_us=None if until is None else moment_us(until, now),
+        since_us=None if since is None else reports.moment_us(since, now),
+        until_us=None if until is None else reports.moment_us(until, now),
         limit=count_of(query, "limit", 1000, LIMIT_MAX),
     )
 

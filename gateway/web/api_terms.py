@@ -14,9 +14,8 @@ from typing import Annotated, Any, Protocol, TypeAlias, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from gateway import identity, ledger, tasks
+from gateway import identity, ledger, reports, tasks
 from gateway.errors import InvalidRequest, NotAllowed
-from gateway.ledger.hours import HourKey, HourSum
 from gateway.values import Key, Principal, Task
 
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -125,34 +124,12 @@ class Ledger(Protocol):
         ...
 
 
-class Reading(Protocol):
-    """The ledger, as auditors read it: beside a running server, by what cannot write."""
-
-    def rows(
-        self, query: ledger.Query, people: Collection[str] | None = None
-    ) -> list[dict[str, Any]]:
-        """Return calls that match, newest first; `principal` is a commitment."""
-        ...
-
-    def cost_hours(self, query: ledger.Query) -> list[tuple[HourKey, HourSum]]:
-        """Return unlinked cost by hour, newest first."""
-        ...
-
-    def persons(self) -> dict[str, str]:
-        """Return who each commitment stands for, as far as salts are left."""
-        ...
-
-    def commitments(self, principal: str) -> frozenset[str]:
-        """Return the commitments that stand for a person."""
-        ...
-
-
 class Api(Struct, frozen=True, kw_only=True):
     """What the operations need of the program around them."""
 
     registry: Registry
     ledger: Ledger
-    reading: Reading
+    reading: reports.Store
     credentials: tasks.TaskCredentials
     pepper: bytes
     clock: Callable[[], float]

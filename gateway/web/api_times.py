@@ -1,6 +1,5 @@
-"""Lengths and moments of time, as people type them: `90d`, `2026-11-01`."""
+"""Lengths of time, as people type them: `30m`, `8h`, `90d`."""
 
-import datetime
 import re
 
 from gateway.errors import InvalidRequest
@@ -15,22 +14,3 @@ def length_s(text: str) -> int:
     if match is None or int(match[1]) == 0:
         raise InvalidRequest(f"{text[:40]!r} is no length of time: write 30s, 15m, 8h, 90d or 2w")
     return int(match[1]) * _SECONDS[match[2]]
-
-
-def moment_us(text: str, now: float) -> int:
-    """
-    Return a moment as Unix microseconds: `7d` is seven days before now, else ISO 8601.
-
-    A moment without an offset is UTC; raises InvalidRequest.
-    """
-    if _LENGTH.fullmatch(text.strip().lower()):
-        return int((now - length_s(text)) * 1_000_000)
-    try:
-        moment = datetime.datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise InvalidRequest(
-            f"{text[:40]!r} is no moment: write 7d (ago), 2026-11-01 or 2026-11-01T12:00:00Z"
-        ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=datetime.UTC)
-    return int(moment.timestamp() * 1_000_000)

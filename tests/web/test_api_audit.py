@@ -82,7 +82,7 @@ def test_asking_for_a_person_needs_a_reveal() -> None:
 
     reply = world.ask("auditor", "GET", "/api/audit/entries?principal=alice")
 
-    assert (reply.status, reply.code) == (400, "invalid_request")
+    assert (reply.status, reply.code) == (403, "not_allowed")
     assert world.book.events == []
 
 
@@ -100,7 +100,7 @@ def test_a_reveal_without_a_reason_is_refused(reason: str) -> None:
     "query",
     [
         "since=yesterday",
-        "until=0d",
+        "until=2026-13-01",
         "limit=-1",
         "limit=100001",
         "limit=1e3",
@@ -126,12 +126,11 @@ def test_unlinked_cost_has_no_filter_for_people() -> None:
 
     (row,) = world.ask("admin", "GET", "/api/audit/unlinked?team=t").json
     assert row == {
-        "hour": "2027-01-15T08:00:00Z",
+        "hour": "2027-01-15T08:00:00.000000Z",
         "team": "t",
         "model": "m",
         "reason": "closed",
         "calls": 3,
-        "refused": 1,
         "tokens": 9,
         "cost_usd": "0.0000001",
     }

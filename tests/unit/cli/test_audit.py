@@ -111,14 +111,15 @@ def test_wrong_use_asks_nobody(run: Command, scripted: Scripted, argv: tuple[str
 
 
 @pytest.mark.parametrize(
-    "argv", [("--since", "yesterday"), ("--principal", "alice"), ("--reveal", " ")]
+    ("argv", "exit_code"),
+    [(("--since", "yesterday"), 2), (("--reveal", " "), 2), (("--principal", "alice"), 1)],
 )
 def test_a_folder_refuses_what_the_gateway_would(
-    run: Command, tmp_path: Path, argv: tuple[str, ...]
+    run: Command, tmp_path: Path, argv: tuple[str, ...], exit_code: int
 ) -> None:
     code, out, _ = run("audit", "query", *argv, "--data", str(empty_ledger(tmp_path)))
 
-    assert (code, out) == (2, "")
+    assert (code, out) == (exit_code, "")
 
 
 def test_an_empty_ledger_has_no_entries(run: Command, tmp_path: Path) -> None:
@@ -126,6 +127,8 @@ def test_an_empty_ledger_has_no_entries(run: Command, tmp_path: Path) -> None:
 
     assert run("audit", "query", "--data", folder, "--json") == (0, "[]\n", "")
     assert run("audit", "query", "--unlinked", "--data", folder, "--json") == (0, "[]\n", "")
+    _, out, _ = run("audit", "query", "--data", folder, "--format", "csv")
+    assert out.startswith("index,request_id,attempt_id,received_at,principal,")
 
 
 def test_a_folder_without_a_ledger_says_so_and_gets_none(run: Command, tmp_path: Path) -> None:

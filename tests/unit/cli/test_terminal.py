@@ -62,7 +62,12 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
 
 def test_serve_is_handed_over_with_its_options(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[object] = []
-    monkeypatch.setattr(serve, "main", lambda *given: seen.append(given) or 0)
+
+    def main(*given: object) -> int:
+        seen.append(given)
+        return 0
+
+    monkeypatch.setattr(serve, "main", main)
 
     assert cli.main(["serve", "--port", "0"], {"GOODGATE_DATA": "x"}) == 0
     assert seen == [(["--port", "0"], {"GOODGATE_DATA": "x"})]

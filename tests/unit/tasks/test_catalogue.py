@@ -206,7 +206,6 @@ taks: []
         "c.yaml:3:5: a task needs an id",
         "c.yaml:4:10: this can be no task's id: " + EXAMPLE,
         "c.yaml:5:10: A-1 is there twice (first on line 2)",
-        "c.yaml:6:9: the root B-1 is not in this catalogue",
         "c.yaml:7:13: unknown status 'opne'; did you mean 'opened'?",
         "c.yaml:9:14: read a mapping in 'members', expected a text",
         "c.yaml:10:12: a value is a number from 0 to 1000000, such as 1.0",
@@ -215,6 +214,16 @@ taks: []
         "c.yaml:13:5: read the text 'plain', expected a task: a mapping",
         "c.yaml:14:1: unknown key 'taks' in a catalogue; did you mean 'tasks'?",
     ]
+
+
+def test_a_root_that_is_kept_elsewhere_is_a_root_all_the_same() -> None:
+    """The design's own example: PROJ-123 under PROJ-100, and only PROJ-123 in the file."""
+    text = "tasks:\n  - {id: PROJ-123, root: PROJ-100, members: [alice]}\n"
+
+    (task,), warnings = read_catalogue("c.yaml", text)
+
+    assert task.root_id == "PROJ-100"
+    assert warnings == ["c.yaml: roots that are not in this file: PROJ-100"]
 
 
 def test_mistakes_in_csv_name_the_line_a_record_begins_on() -> None:
@@ -392,5 +401,5 @@ def test_every_root_is_a_top_of_the_catalogue(pairs: list[tuple[int, int | None]
         told = str(error)
 
     roots = {task.id: task.root_id for task in tasks}
-    assert all(roots[root] == root for root in roots.values())
+    assert all(roots.get(root, root) == root for root in roots.values())
     assert "root" in told
