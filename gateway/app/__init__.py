@@ -37,6 +37,9 @@ log = logging.getLogger("goodgate.app")
 REFRESH_S = 1.0
 """How often the registry is asked for changes by other processes; revocations must hold in 5 s."""
 
+CLOSE_S = 5.0
+"""How long the last replies may take to be given up, once no call is served any more."""
+
 
 class Application:
     """A gateway, put together and not started yet."""
@@ -48,6 +51,7 @@ class Application:
         pepper = secrets.load_or_create(data, "pepper", options.pepper or found.deployment.pepper)
 
         self.data = data
+        self.warnings = found.deployment.warnings
 
         self.registry = Registry.open(data, create=True)
         self.ledger = Ledger.open(data, secret=secret, clock=time.time)
@@ -153,7 +157,9 @@ class Application:
             for job in list(self._jobs):
                 job.cancel()
             await asyncio.gather(*self._jobs, return_exceptions=True)
-            await self.upstream.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_S):
+                    await self.upstream.close()
             await asyncio.to_thread(self.close)
 
     async def _refresh(self) -> None:

@@ -92,6 +92,8 @@ def _run(application: app.Application, settings: Settings, greeting: str) -> int
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="goodgate: %(levelname)s: %(message)s"
     )
+    for warning in application.warnings:
+        logging.getLogger("goodgate").warning("%s", warning)
     config = uvicorn.Config(
         application.asgi,
         host=settings.host,

@@ -32,9 +32,9 @@ from gateway.errors import ConfigError
 Scalar: TypeAlias = "str | int | Decimal | bool | None"
 Value: TypeAlias = "dict[str, Node] | list[Node] | Scalar"
 
-VALUES_MAX = 30_000
+VALUES_MAX = 20_000
 LINES_MAX = 100_000
-WORDS_PER_VALUE_MAX = 4
+WORDS_PER_VALUE_MAX = 5
 LINE_LENGTH_MAX = 100_000
 DIGITS_MAX = 40
 READ_SHOWN_MAX = 40

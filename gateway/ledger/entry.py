@@ -5,8 +5,8 @@ A call with a verified task leaves two leaves, `intent` and `settle`; a refused 
 leaves a single `refusal`. What has no verified task leaves a `cost_intent` and a
 `cost_settle` that name nobody and are folded into `cost_hourly`.
 
-Canonical means RFC 8785 (JSON Canonicalization Scheme): the fields of every struct
-stand in the order of their names, numbers are integers, money and other fractions
+Canonical means RFC 8785 (JSON Canonicalization Scheme): the fields of every struct, `kind`
+among them, stand in the order of their names, numbers are integers, money and other fractions
 are strings, and nothing is ever left out. So msgspec's plain encoding of a struct
 *is* its canonical form, and a leaf is encoded once, on the line, in a microsecond.
 """
@@ -19,7 +19,7 @@ from msgspec import Struct
 SCHEMA_VERSION = 1
 
 
-class Intent(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="intent"):
+class Intent(Struct, frozen=True, kw_only=True, gc=False):
     """A call that is about to be sent: durable before the caller sees its first byte."""
 
     attempt_id: str
@@ -29,14 +29,15 @@ class Intent(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag=
     coalesced_into: str | None
     decision: Literal["forwarded", "coalesced", "reused"]
     evidence: str
+    kind: Literal["intent"] = "intent"
     likeness: str | None
     model_requested: str
     model_served: str
     n: int = 0
     policy: str
+    prices: str
     principal: str
     """A commitment, salted per person and month: never the name."""
-    prices: str
     provider: str
     received_at_us: int
     """Unix time in microseconds."""
@@ -62,7 +63,7 @@ class Intent(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag=
     """The smallest keyed hashes of the call's own units; filled once likeness stands."""
 
 
-class Settle(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="settle"):
+class Settle(Struct, frozen=True, kw_only=True, gc=False):
     """What a sent call came to: durable before the reply's last byte leaves."""
 
     attempt_id: str
@@ -72,6 +73,7 @@ class Settle(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag=
     cost_usd: str
     first_token_ms: int | None
     input_tokens: int
+    kind: Literal["settle"] = "settle"
     latency_ms: int
     n: int = 0
     output_tokens: int
@@ -87,13 +89,14 @@ class Settle(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag=
     usage_basis: str
 
 
-class Refusal(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="refusal"):
+class Refusal(Struct, frozen=True, kw_only=True, gc=False):
     """A call whose task was verified and that a rule turned away: the effect of rules."""
 
     attempt_id: str
     catalogue: str
     code: str
     evidence: str
+    kind: Literal["refusal"] = "refusal"
     model_requested: str
     n: int = 0
     policy: str
@@ -113,7 +116,7 @@ class Refusal(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag
     tenant: str
 
 
-class Reveal(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="reveal"):
+class Reveal(Struct, frozen=True, kw_only=True, gc=False):
     """Somebody looked at names: who, when and why."""
 
     at_us: int
@@ -121,6 +124,7 @@ class Reveal(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag=
     auditor: str
     """Id of the key, or the operating-system account behind `--data`."""
     filters: str
+    kind: Literal["reveal"] = "reveal"
     n: int = 0
     reason: str
     replica: str
@@ -128,12 +132,13 @@ class Reveal(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag=
     schema: int = SCHEMA_VERSION
 
 
-class CostIntent(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="cost_intent"):
+class CostIntent(Struct, frozen=True, kw_only=True, gc=False):
     """An unlinked call about to be sent, or one refused. It names nobody."""
 
     attempt_id: str
     hour: int
     """Start of the hour of receipt, Unix seconds."""
+    kind: Literal["cost_intent"] = "cost_intent"
     model: str
     reason: str
     """Why it is no usage: the link's problem, or the code of the refusal."""
@@ -146,23 +151,25 @@ class CostIntent(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", 
     team: str
 
 
-class CostSettle(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="cost_settle"):
+class CostSettle(Struct, frozen=True, kw_only=True, gc=False):
     """What an unlinked call came to."""
 
     attempt_id: str
     cost_usd: str
+    kind: Literal["cost_settle"] = "cost_settle"
     replica: str
     replica_seq: int
     tokens: int
 
 
-class DecisionRecord(Struct, frozen=True, kw_only=True, gc=False, tag_field="kind", tag="decision"):
+class DecisionRecord(Struct, frozen=True, kw_only=True, gc=False):
     """One line of the decision log: diagnostics, kept 30 days, in no report and no total."""
 
     at_us: int
     code: str
     effect: str
     facts: dict[str, Any]
+    kind: Literal["decision"] = "decision"
     policy: str
     principal: str
     """A pseudonym that changes each week."""
@@ -174,7 +181,24 @@ class DecisionRecord(Struct, frozen=True, kw_only=True, gc=False, tag_field="kin
 Leaf: TypeAlias = Intent | Settle | Refusal | Reveal | CostIntent | CostSettle | DecisionRecord
 
 _encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[Leaf] = msgspec.json.Decoder(Leaf)
+
+
+class _Kind(Struct):
+    """Which record some bytes hold. (A msgspec tag would always stand first.)"""
+
+    kind: str
+
+
+_kind_decoder = msgspec.json.Decoder(_Kind)
+_decoders: dict[str, msgspec.json.Decoder[Leaf]] = {
+    "intent": msgspec.json.Decoder(Intent),
+    "settle": msgspec.json.Decoder(Settle),
+    "refusal": msgspec.json.Decoder(Refusal),
+    "reveal": msgspec.json.Decoder(Reveal),
+    "cost_intent": msgspec.json.Decoder(CostIntent),
+    "cost_settle": msgspec.json.Decoder(CostSettle),
+    "decision": msgspec.json.Decoder(DecisionRecord),
+}
 
 
 def encode(record: Leaf) -> bytes:
@@ -184,7 +208,11 @@ def encode(record: Leaf) -> bytes:
 
 def decode(line: bytes) -> Leaf:
     """Return the record some bytes hold; raises msgspec.ValidationError when they hold none."""
-    return _decoder.decode(line)
+    kind = _kind_decoder.decode(line).kind
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        raise msgspec.ValidationError(f"there is no record of the kind {kind[:40]!r}")
+    return decoder.decode(line)
 
 
 class Query(Struct, frozen=True, kw_only=True):

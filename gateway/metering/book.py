@@ -28,6 +28,7 @@ _ZERO: Final = Decimal(0)
 # setting of the thread's decimal context can round money.
 _EXACT: Final = Context(prec=60)
 _DIGEST_DIGITS: Final = 16
+_REMEMBERED_MAX: Final = 4096
 
 
 class PriceBook:
@@ -36,6 +37,7 @@ class PriceBook:
     def __init__(self, overrides: Mapping[str, Price]) -> None:
         self._overrides = dict(overrides)
         everything = msgspec.json.encode([PRICES, self._overrides], order="deterministic")
+        self._found: dict[str, Price | None] = {}
         self._digest = "sha256:" + sha256(everything).hexdigest()[:_DIGEST_DIGITS]
 
     @property
@@ -48,8 +50,18 @@ class PriceBook:
         Return the price of a model, None when it is priced nowhere.
 
         Looked up as it is written, then without the date of its snapshot, then without the
-        `provider/` before it; overrides first, the override `*` last.
+        `provider/` before it; overrides first, the override `*` last. What was looked up is
+        remembered, in a bounded table: callers choose the names.
         """
+        try:
+            return self._found[model]
+        except KeyError:
+            if len(self._found) >= _REMEMBERED_MAX:
+                self._found.clear()
+            price = self._found[model] = self._look_up(model)
+            return price
+
+    def _look_up(self, model: str) -> Price | None:
         for prices in (self._overrides, PRICES):
             for name in _spellings(model):
                 price = prices.get(name)
@@ -65,14 +77,13 @@ class PriceBook:
         read = price.input if price.cache_read is None else price.cache_read
         written = price.input if price.cache_write is None else price.cache_write
         plain = usage.input_tokens - usage.cache_read_tokens - usage.cache_write_tokens
-        total = _ZERO
-        for tokens, rate in (
-            (plain, price.input),
-            (usage.cache_read_tokens, read),
-            (usage.cache_write_tokens, written),
-            (usage.output_tokens, price.output),
-        ):
-            total = _EXACT.add(total, _EXACT.multiply(rate, Decimal(tokens)))
+        total = _EXACT.add(
+            _EXACT.multiply(price.input, plain), _EXACT.multiply(price.output, usage.output_tokens)
+        )
+        if usage.cache_read_tokens or usage.cache_write_tokens:
+            cached = _EXACT.multiply(read, usage.cache_read_tokens)
+            kept = _EXACT.multiply(written, usage.cache_write_tokens)
+            total = _EXACT.add(total, _EXACT.add(cached, kept))
         return _EXACT.multiply(total, _PER_MILLION)
 
 

@@ -49,7 +49,10 @@ class Condition:
 
     def holds(self, activation: Any) -> bool | None:
         """Return what it says of an activation; None when it errs."""
-        value = self._compiled.eval(activation).value()
+        try:
+            value = self._compiled.eval(activation).value()
+        except RuntimeError:  # a text that is not Unicode (half a surrogate pair)
+            return None
         return value if value is True or value is False else None
 
 

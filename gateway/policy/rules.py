@@ -65,7 +65,7 @@ def _joined(prefix: str, values: Sequence[str | bool]) -> str:
     for value in values:
         text = value if isinstance(value, str) else str(value)
         if len(text) > KEY_VALUE_LENGTH_MAX:
-            key = f"{key}|sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+            key = f"{key}|sha256:{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()}"
         else:
             key = f"{key}|{len(text)}:{text}"
     return key

@@ -3,15 +3,15 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """Return rows as CSV (RFC 4180 but for its line ends), under a head of the columns."""
+    """Return rows as CSV (RFC 4180, so lines end in CRLF), under a head of the columns."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out)
     writer.writerow(columns)
     for row in rows:
         writer.writerow([_guarded(_text(row[name])) for name in columns])
@@ -35,7 +35,7 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):
-        return " ".join(str(each) for each in value)
+        return " ".join(map(str, cast("Sequence[object]", value)))
     return str(value)
 
 

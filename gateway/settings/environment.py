@@ -40,6 +40,14 @@ class Settings(Struct, frozen=True, kw_only=True):
     key: str = ""
     """GOODGATE_KEY: the key they use."""
 
+    def __repr__(self) -> str:
+        """Show where things are, and no secret."""
+        return f"Settings(config={self.config!r}, policies={self.policies!r}, data={self.data!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        """Show the same when rich prints it (in a traceback, say)."""
+        return [("config", self.config), ("policies", self.policies), ("data", self.data)]
+
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
     """

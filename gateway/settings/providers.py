@@ -32,7 +32,9 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Deployment:
     """
     if path is None:
         local = Provider(name="local", format="simulated")
-        return Deployment(providers={"local": local}, models={"*": ModelEntry(provider="local")})
+        served = ModelEntry(provider="local")
+        models = {"sim-small": served, "sim-large": served, "*": served}
+        return Deployment(providers={"local": local}, models=models)
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:

@@ -31,6 +31,7 @@ BODY_BYTES_MAX = 64 * 1024 * 1024
 """The largest reply in one piece."""
 PIECE_BYTES = 256 * 1024
 """A larger request body is handed over in pieces, so that one call never holds up the rest."""
+HEADER_BYTES_MAX = 32 * 1024
 KEEP_ALIVE_S = 30.0
 DNS_TTL_S = 60
 URLS_REMEMBERED_MAX = 256
@@ -54,6 +55,8 @@ class Native:
         )
         self._urls: dict[tuple[str, bytes], URL] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._is_retired = False
+        self._last_close: asyncio.Future[None] | None = None
         self._under_way = 0
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -86,10 +89,11 @@ class Native:
 
     async def close(self) -> None:
         """Close the pool, once every reply was read or given up."""
+        self._is_retired = True
         await self._quiet.wait()
         if self._session is not None:
-            await self._session.close()
-            self._session = None
+            session, self._session = self._session, None
+            await session.close()
 
     def _open(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
@@ -100,6 +104,8 @@ class Native:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
+            max_line_size=HEADER_BYTES_MAX,
+            max_field_size=HEADER_BYTES_MAX,
         )
         return self._session
 
@@ -145,8 +151,13 @@ class Native:
 
     def _ended(self) -> None:
         self._under_way -= 1
-        if self._under_way == 0:
-            self._quiet.set()
+        if self._under_way > 0:
+            return
+        self._quiet.set()
+        if self._is_retired and self._session is not None:
+            # A call admitted before a reload, and sent after `close`.
+            session, self._session = self._session, None
+            self._last_close = asyncio.ensure_future(session.close())
 
 
 class _Chunks:

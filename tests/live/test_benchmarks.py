@@ -33,8 +33,6 @@ def test_a_short_run_measures_everything(tmp_path: Path) -> None:
     for measure in ("throughput", "latency", "streaming"):
         assert set(figures[measure]) >= {"bare", "goodgate"}
         assert all(found["failed"] == 0 for found in figures[measure].values())
-    assert figures["throughput"]["goodgate"]["calls_per_s"] > 0
-    assert figures["streaming"]["goodgate"]["cpu_us_per_event"] > 0
     assert figures["resident_mb"]["goodgate"] > 10
     assert "reached" in done.stdout
 

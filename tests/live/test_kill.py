@@ -46,6 +46,7 @@ def test_no_answered_call_is_lost_and_none_is_recorded_twice(site: Site) -> None
     entries = site.entries()
     times = Counter(entry["request_id"] for entry in entries)
     completions = {entry["request_id"]: entry["completion"] for entry in entries}
+    print(f"{seen.begun} begun, {len(seen.answered)} answered, {len(entries)} recorded")
     assert len(seen.answered) > 5 * KILLS
     assert [request_id for request_id in seen.answered if request_id not in times] == []
     assert [request_id for request_id, count in times.items() if count > 1] == []

@@ -40,7 +40,7 @@ def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     connection = ledger_file.open_to_write(tmp_path)
     connection.pragma("user_version", 99)
     connection.close()
-    with pytest.raises(ConfigError, match="a newer Goodgate wrote this ledger"):
+    with pytest.raises(ConfigError, match="a newer Goodgate wrote this file"):
         open_ledger(tmp_path)
 
 

@@ -1,7 +1,9 @@
 """Calls to send: what the line would hand to the providers."""
 
+import asyncio
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from gateway import wire
@@ -10,6 +12,9 @@ from gateway.settings import Deployment, Provider
 from gateway.settings.providers import ModelEntry
 from gateway.upstream import Providers
 from gateway.values import Call, Inbound, Reply
+from tests.provider import ScriptedProvider
+
+KEY = "sk-of-the-provider"
 
 
 def call(
@@ -70,3 +75,26 @@ async def until_cut(reply: Reply) -> tuple[bytes, str]:
     except ProviderCut as error:
         return seen, str(error)
     raise AssertionError("the reply came to its end")
+
+
+@contextlib.asynccontextmanager
+async def to(scripted: ScriptedProvider, **settings: object) -> AsyncIterator[Providers]:
+    """Give the providers of a deployment that has one: the scripted one."""
+    known: dict[str, object] = {
+        "name": "p",
+        "format": "openai",
+        "base_url": f"{scripted.url}/v1",
+        "api_key": KEY,
+    }
+    upstream = providers(Provider(**{**known, **settings}))
+    yield upstream
+    await upstream.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop turn until something holds; the test's own time limit ends it otherwise."""
+    async with asyncio.timeout(5):
+        while not condition():
+            turned = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_soon(turned.set_result, None)
+            await turned

@@ -52,6 +52,7 @@ def test_an_exact_name_wins_over_the_catch_all():
     fast = upstream.target(calls.chat("fast"))
     assert (fast.provider, fast.model, fast.format) == ("openai", "gpt-5-mini", "openai")
     assert upstream.target(calls.chat("gpt-5")).model == "gpt-5"
+    assert upstream.names() == ("fast", "gpt-5")
     other = upstream.target(calls.chat("anything"))
     assert (other.provider, other.model) == ("simulated", "anything")
 

@@ -22,13 +22,15 @@ from gateway import ledger
 from gateway.errors import ConfigError, LedgerUnavailable
 from gateway.ledger import hours, projection, pseudonyms
 from gateway.stores.sqlite import ledger_file
-from gateway.stores.sqlite.ledger_file import SQL
+from gateway.stores.sqlite.ledger_file import SQL, Connection
 from gateway.stores.sqlite.reading import Reading, leaf_at
 from gateway.stores.sqlite.writer import Barrier, Batch, Writer
 
 GROUP_MAX = 512
-GATHER_S = 0.001
-"""The longest a record waits for others while the loop keeps bringing them."""
+GATHER_S = 0.002
+"""The longest a record waits for others, and only while the loop has other work to do."""
+IDLE_TURN_S = 20e-6
+"""A turn of the loop shorter than this did nothing but come round."""
 ORPHANS_AT_ONCE = 512
 
 
@@ -38,7 +40,7 @@ class Ledger:
     def __init__(
         self,
         folder: Path,
-        connection: apsw.Connection,
+        connection: Connection,
         *,
         lock: int,
         secret: bytes,
@@ -65,8 +67,8 @@ class Ledger:
         self._first_seq = 1
         self._writing = 0
         self._armed = False
-        self._seen = 0
-        self._leave_by = 0.0
+        self._turned_s = 0.0
+        self._leave_by_s = 0.0
         self._closed = False
         self.commitment = self._names.commitment
         self.weekly = self._names.weekly
@@ -177,15 +179,16 @@ class Ledger:
     def _arm(self) -> None:
         assert self._loop is not None
         self._armed = True
-        self._seen = len(self._lines)
-        self._leave_by = time.monotonic() + GATHER_S
+        self._turned_s = time.monotonic()
+        self._leave_by_s = self._turned_s + GATHER_S
         self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
-        count = len(self._lines)
-        if self._seen < count < GROUP_MAX and time.monotonic() < self._leave_by:
+        now_s = time.monotonic()
+        busy = now_s - self._turned_s > IDLE_TURN_S
+        if busy and now_s < self._leave_by_s and len(self._lines) < GROUP_MAX:
             assert self._loop is not None
-            self._seen = count
+            self._turned_s = now_s
             self._loop.call_soon(self._turn)
             return
         self._armed = False

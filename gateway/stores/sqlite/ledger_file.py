@@ -1,60 +1,78 @@
 """
 The ledger's file: opened, brought up to date, and held by one server at a time.
 
-Every connection that writes is the same: WAL and synchronous=FULL, so what was committed
+Every connection that writes is in WAL mode with synchronous=FULL, so what was committed
 survives a power cut. (NORMAL loses acknowledged records; measured.)
 """
 
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol, cast
 
 import apsw
 
 from gateway import ledger
 from gateway.errors import ConfigError, LedgerUnavailable
-from gateway.stores.sqlite import queries
+from gateway.stores.sqlite import connection, queries
 
 SQL = queries.load("ledger.sql")
 FILE = "ledger.sqlite"
 LOCK = "ledger.lock"
-BUSY_MS = 10_000
-"""How long a writer waits for another process (a command with `--data`) to commit."""
 
 
-def open_to_write(folder: Path) -> apsw.Connection:
+class Connection(connection.Connection, Protocol):
+    """The part of `apsw.Connection` in use, typed in full."""
+
+    def execute(
+        self, statements: str, bindings: Sequence[Any] | Mapping[str, Any] | None = None
+    ) -> Any:
+        """Run statements."""
+        ...
+
+    def last_insert_rowid(self) -> int:
+        """Return the id of the row inserted last."""
+        ...
+
+    def total_changes(self) -> int:
+        """Return how many rows were changed since the connection was opened."""
+        ...
+
+    def set_wal_hook(self, hook: Callable[[Any, str, int], int] | None) -> None:
+        """Have each commit told, with the pages in the write-ahead log."""
+        ...
+
+    def wal_checkpoint(self, *, mode: int) -> tuple[int, int]:
+        """Move the write-ahead log into the file."""
+        ...
+
+
+def open_to_write(folder: Path) -> Connection:
     """
-    Return a connection that may write, its schema up to date.
+    Return a connection that may write, to a file of its owner's alone, its schema up to date.
 
     Raises:
         ConfigError: the file cannot be opened, or a newer Goodgate wrote it.
 
     """
-    path = folder / FILE
-    try:
-        connection = apsw.Connection(str(path))
-        connection.set_busy_timeout(BUSY_MS)
-        connection.pragma("journal_mode", "wal")
-        connection.pragma("synchronous", 2)
-        _migrate(connection, path)
-    except apsw.Error as error:
-        raise ConfigError(f"{path}: the ledger cannot be opened: {error}") from None
-    return connection
+    connection.create(folder / FILE)
+    return cast("Connection", connection.connect(folder / FILE, queries.migrations(SQL)))
 
 
-def open_to_read(folder: Path) -> apsw.Connection:
+def open_to_read(folder: Path) -> Connection:
     """Return a connection that only reads, beside a running server; raises ConfigError."""
     path = folder / FILE
     if not path.exists():
         raise ConfigError(f"{folder}: there is no ledger here; name the folder `serve` was given")
     try:
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-        connection.set_busy_timeout(BUSY_MS)
-        connection.pragma("user_version")
+        opened = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        opened.set_busy_timeout(connection.BUSY_MS)
+        held = cast("Connection", opened)
+        held.pragma("user_version")
     except apsw.Error as error:
         raise ConfigError(f"{path}: the ledger cannot be read: {error}") from None
-    return connection
+    return held
 
 
 def hold(folder: Path) -> int:
@@ -97,17 +115,17 @@ class OfflineLedger:
 
     def append_now(self, record: ledger.Reveal) -> None:
         """Append a stamped record; it is durable on return. Raises LedgerUnavailable."""
-        connection = open_to_write(self._folder)
+        held = open_to_write(self._folder)
         seq = record.replica_seq
         try:
             line = ledger.encode(record)
-            connection.execute(SQL["add_intake"], (record.replica, seq, seq, line))
+            held.execute(SQL["add_intake"], (record.replica, seq, seq, line))
         except apsw.Error as error:
             raise LedgerUnavailable(
                 f"{self._folder}: the ledger takes no entry ({error}), so nothing is shown"
             ) from None
         finally:
-            connection.close()
+            held.close()
 
     async def append(self, record: ledger.Leaf) -> None:
         """Append a reveal, the one entry commands make."""
@@ -116,22 +134,3 @@ class OfflineLedger:
 
     def note(self, record: ledger.DecisionRecord) -> None:
         """Commands decide nothing, so there is nothing to note."""
-
-
-def _migrate(connection: apsw.Connection, path: Path) -> None:
-    steps = queries.migrations(SQL)
-    version = int(connection.pragma("user_version"))
-    if version > len(steps):
-        raise ConfigError(f"{path}: a newer Goodgate wrote this ledger; update this one")
-    if version == len(steps):
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        # Asked again: another process may have been here since.
-        for step in steps[int(connection.pragma("user_version")) :]:
-            connection.execute(step)
-        connection.pragma("user_version", len(steps))
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")

@@ -12,7 +12,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import apsw
 import msgspec
 from msgspec import Struct
 
@@ -20,7 +19,7 @@ from gateway import ledger
 from gateway.errors import LedgerCorrupt
 from gateway.ledger import hours, projection, pseudonyms
 from gateway.ledger.hours import HourKey, HourSum
-from gateway.stores.sqlite.ledger_file import SQL, open_to_read
+from gateway.stores.sqlite.ledger_file import SQL, Connection, open_to_read
 
 _FIRST_US, _LAST_US = 0, 2**62
 _SPENT = (
@@ -138,7 +137,7 @@ class Reading:
             return [(reason, line) for reason, line in connection.execute(SQL["clashes"])]
 
     @contextlib.contextmanager
-    def _snapshot(self) -> Generator[apsw.Connection]:
+    def _snapshot(self) -> Generator[Connection]:
         connection = open_to_read(self._folder)
         try:
             connection.execute("BEGIN")
@@ -147,12 +146,12 @@ class Reading:
             connection.close()
 
 
-def leaf_at(connection: apsw.Connection, index: int) -> bytes:
+def leaf_at(connection: Connection, index: int) -> bytes:
     """Return the bytes of one leaf; raises LedgerCorrupt when it is not there."""
     return _leaves(connection, [index])[index]
 
 
-def _leaves(connection: apsw.Connection, indexes: Iterable[int]) -> dict[int, bytes]:
+def _leaves(connection: Connection, indexes: Iterable[int]) -> dict[int, bytes]:
     found: dict[int, bytes] = {}
     run: list[bytes] = []
     first = 0
@@ -166,7 +165,7 @@ def _leaves(connection: apsw.Connection, indexes: Iterable[int]) -> dict[int, by
     return found
 
 
-def _overlay(connection: apsw.Connection) -> _Overlay:
+def _overlay(connection: Connection) -> _Overlay:
     overlay = _Overlay()
     for _, _, blob in connection.execute(SQL["all_intake"]):
         for line in blob.split(b"\n"):
@@ -182,7 +181,7 @@ def _overlay(connection: apsw.Connection) -> _Overlay:
 
 
 def _sequenced(
-    connection: apsw.Connection,
+    connection: Connection,
     query: ledger.Query,
     people: Collection[str] | None,
     overlay: _Overlay,
@@ -214,14 +213,14 @@ def _sequenced(
     return found
 
 
-def _salts(connection: apsw.Connection, statement: str, value: str) -> list[pseudonyms.Salt]:
+def _salts(connection: Connection, statement: str, value: str) -> list[pseudonyms.Salt]:
     return [
         pseudonyms.Salt(principal=principal, month=month, salt=salt)
         for principal, month, salt in connection.execute(statement, (value,))
     ]
 
 
-def _cost_hours(connection: apsw.Connection) -> dict[HourKey, HourSum]:
+def _cost_hours(connection: Connection) -> dict[HourKey, HourSum]:
     sums = {
         HourKey(*values[:4]): HourSum(values[4], values[5], values[6], Decimal(values[7]))
         for values in connection.execute(SQL["cost_hours"])
@@ -239,7 +238,7 @@ def _cost_hours(connection: apsw.Connection) -> dict[HourKey, HourSum]:
 
 
 def _spent_linked(
-    connection: apsw.Connection,
+    connection: Connection,
     since_us: int,
     columns: Sequence[str],
     unit: projection.SpentUnit,
@@ -249,7 +248,7 @@ def _spent_linked(
     amount = _SPENT.index(unit)
     parts: list[tuple[tuple[str, ...], int]] = []
     for values in connection.execute(SQL["spent"], (since_us,)):
-        known = (names.get(values[0], values[0]), *values[1:])
+        known: tuple[Any, ...] = (names.get(values[0], values[0]), *values[1:])
         parts.append((tuple(known[at] for at in chosen), known[amount]))
     overlay = _overlay(connection)
     for attempt_id, settle in overlay.settles.items():
@@ -259,7 +258,7 @@ def _spent_linked(
     return parts
 
 
-def _call_of(connection: apsw.Connection, attempt_id: str) -> ledger.Intent | None:
+def _call_of(connection: Connection, attempt_id: str) -> ledger.Intent | None:
     """Return the intent of a call that is sequenced and open."""
     found = connection.execute(SQL["entry_indexes"], (attempt_id,)).fetchone()
     if found is None or found[1] is not None:

@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from gateway import ledger
 from gateway.ledger import hours, projection
-from gateway.stores.sqlite.ledger_file import SQL
+from gateway.stores.sqlite.ledger_file import SQL, Connection
 from gateway.stores.sqlite.reading import leaf_at
 
 RUN_MAX = 256
@@ -78,7 +78,7 @@ class _Slice(Struct):
 class Sequencer:
     """Moves the intake into the ledger, on the connection that writes."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.clashes = 0
         """Records set aside since the start."""

@@ -22,7 +22,7 @@ from msgspec import Struct
 
 from gateway import ledger
 from gateway.ledger.pseudonyms import Salt
-from gateway.stores.sqlite.ledger_file import SQL
+from gateway.stores.sqlite.ledger_file import SQL, Connection
 from gateway.stores.sqlite.sequencer import Group, Sequencer, read
 
 SLICE_RECORDS = 256
@@ -62,9 +62,7 @@ Item: TypeAlias = Batch | Barrier
 class Writer:
     """The thread, what it was handed, and what it has not put in order yet."""
 
-    def __init__(
-        self, connection: apsw.Connection, *, replica: str, clock: Callable[[], float]
-    ) -> None:
+    def __init__(self, connection: Connection, *, replica: str, clock: Callable[[], float]) -> None:
         self.queue: queue.SimpleQueue[Item] = queue.SimpleQueue()
         self.decisions: deque[bytes] = deque()
         self.failed: Exception | None = None
@@ -206,6 +204,6 @@ class Writer:
             before_us = int((now - KEEP_DECISIONS_S) * 1_000_000)
             self._connection.execute(SQL["prune_decisions"], (before_us,))
 
-    def _committed(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+    def _committed(self, _connection: Connection, _name: str, pages: int) -> int:
         self._wal_pages = pages
         return apsw.SQLITE_OK

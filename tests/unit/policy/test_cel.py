@@ -64,36 +64,11 @@ REFUSED = [
     ("+".join(["1"] * 300), 1, 1, "this is no CEL: Exceeded max recursion depth"),
     ("x" * 5000, 1, 1, "an expression of 5000 characters, expected at most 4096"),
     ("call.choices", 1, 1, "the condition is a value (int), expected true or false"),
-    ('task.evidence == "nnoe"', 1, 18, "never 'nnoe'; did you mean 'none'?"),
-    ('task.evidence != "zzz"', 1, 18, "never 'zzz'; it is one of 'none', 'inferred'"),
-    ('task.evidence in ["none", "claimd"]', 1, 27, "never 'claimd'; did you mean 'claimed'?"),
-    ("task.problem in []", 1, 14, "'in' an empty list is never true"),
-    ('task.evidence >= "claimed"', 1, 15, "have no order: use task.evidence_rank"),
-    ('"claimed" <= task.evidence', 1, 11, "have no order: use task.evidence_rank"),
-    ('call.model > "g"', 1, 12, "'>' between names, which have no order"),
-    ("call.stream < call.metered", 1, 13, "'<' between names, which have no order"),
-    ('task.evidence.startsWith("n")', 1, 1, "task.evidence has a fixed set of values"),
-    ("task.evidence == task.id", 1, 1, "task.evidence has a fixed set of values"),
-    ("task.evidence == string(1)", 1, 1, "task.evidence has a fixed set of values"),
-    ("task.evidence in [task.id]", 1, 1, "task.evidence has a fixed set of values"),
-    ('task.evidence in {"none": 1}', 1, 1, "task.evidence has a fixed set of values"),
-    ('(call.stream ? task.evidence : "x") == "none"', 1, 16, "has a fixed set of values"),
-    ('["a"].exists(x, x == task.evidence)', 1, 22, "has a fixed set of values"),
-    ('"a" in [task.evidence]', 1, 9, "has a fixed set of values"),
     ('call.stream || has(call.model) == ""', 1, 16, "has() is never needed"),
     ("has(call.stream)", 1, 1, "has() is never needed"),
-    ("dyn(call.choices) == 1", 1, 4, "dyn() hides a type"),
-    ("type(call.choices) == int", 1, 5, "type() hides a type"),
     ('call.model.matches("(")', 1, 20, "missing ): (, expected RE2 syntax"),
-    ("call.model.matches(task.id)", 1, 19, "expected a pattern in quotes"),
-    ("||".join(["true&&false"] * 300), 1, 0, "parts, expected at most 500"),
-    (f"call.choices in [{'1,' * 1001}]", 1, 17, "a list of 1001, expected at most 1000"),
-    ("[1].all(x, [1].all(y, [1].all(z, true)))", 1, 8, "nested deeper than 2"),
-    (f"[{'1,' * 150}].all(x, [{'1,' * 150}].all(y, x < y))", 1, 0, "steps, expected at most"),
     ("[1].map(x, x).all(x, [1].all(y, y == x)) && {1: 2}.all(k, k > 1.0)", 1, 0, "write 1"),
-    (f"[{'1,' * 900}].map(x, x).all(x, x + x + x + x + x + x > 1)", 1, 0, "steps, expected"),
     ('call.model.split("").all(x, true)', 1, 0, "unknown function 'split'"),
-    (f"[[1]].all(x, x.all(y, {' + '.join('y' * 20)} > 1))", 1, 0, "steps, expected at most"),
 ]  # fmt: skip
 
 
@@ -108,6 +83,6 @@ def test_an_unsound_condition_is_refused_with_place_and_remedy(
         assert (line, col) in [(at, column) for at, column, message in found if said in message]
 
 
-def test_every_mistake_of_an_expression_is_told() -> None:
-    found = mistakes('task.evidence == "nnoe" && call.model > "a" && task.problem == "open"')
-    assert len(found) == 3
+def test_a_text_that_is_no_unicode_is_neither_true_nor_false() -> None:
+    condition = cel.compile_condition('call.model == "m"')
+    assert condition.holds(cel.activation({"call.model": "\ud800"})) is None

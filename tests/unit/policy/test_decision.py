@@ -1,15 +1,11 @@
 """From facts to a decision: who wins, what is drawn, and what the caller is told."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gateway import policy
-from gateway.policy import matching
-from gateway.values import Decision, Draw, Facts, Principal, Reading, Reserve, TaskLink
+from gateway.values import Decision, Facts, Reading, Reserve
 from tests.unit.policy import cases
 
 FORBID = "{id: forbids, when: 'call.model == \"opus\"', effect: forbid, message: No opus here.}"
@@ -73,24 +69,6 @@ def test_a_shadow_forbid_only_says_what_it_would_have_done() -> None:
     assert (decision.effect, decision.would_have) == ("permit", ("later",))
 
 
-ERRS = "when: 1 / (call.choices - 1) == 0"
-
-
-def test_a_condition_that_errs_matches_for_forbid_and_not_otherwise_and_is_counted() -> None:
-    assert decide(found := plan(f"{{id: f, effect: forbid, {ERRS}}}")).effect == "forbid"
-    assert found.errors == ("f",)
-    found = plan(
-        f"{{id: s, effect: forbid, mode: shadow, {ERRS}}}",
-        f"{{id: p, effect: permit, {ERRS}}}",
-        f"{{id: q, quota: {{calls: 1, per: 1m, by: []}}, {ERRS}}}",
-        f"{{id: b, budget: {{calls: 1, period: day, by: []}}, {ERRS}}}",
-    )
-    assert found.draws == ()
-    assert found.errors == ("b", "p", "q", "s")
-    assert decide(found).would_have == ("s",)
-    assert decide(found).reasons == ()
-
-
 def test_draws_are_in_the_unit_of_their_limit() -> None:
     reserve = Reserve(input_tokens=7, output_tokens=5, cost_usd=Decimal("0.0000000012"))
     by_rule = {draw.rule: draw for draw in plan(RATE, TOKENS, COST, reserve=reserve).draws}
@@ -99,55 +77,6 @@ def test_draws_are_in_the_unit_of_their_limit() -> None:
     assert (by_rule["cost"].amount, by_rule["cost"].limit) == (2, 200 * 10**9)
     assert by_rule["rate"].period_start is None
     assert not by_rule["cost"].shadow
-
-
-@pytest.mark.parametrize(
-    ("period", "start", "end"),
-    [
-        ("hour", "2026-11-22 12:00", "2026-11-22 13:00"),
-        ("day", "2026-11-22 00:00", "2026-11-23 00:00"),
-        ("week", "2026-11-16 00:00", "2026-11-23 00:00"),
-        ("month", "2026-11-01 00:00", "2026-12-01 00:00"),
-    ],
-)
-def test_a_budget_counts_in_its_calendar_period_in_utc(period: str, start: str, end: str) -> None:
-    (draw,) = plan(f"{{id: b, budget: {{calls: 5, period: {period}, by: []}}}}").draws
-    began = datetime.fromisoformat(f"{start}+00:00").timestamp()
-    ends = datetime.fromisoformat(f"{end}+00:00").timestamp()
-    assert (draw.period_start, draw.window_s) == (began, ends - began)
-
-
-@given(st.floats(0, 4e9), st.sampled_from(["hour", "day", "week", "month"]))
-def test_periods_tile_time(now: float, period: str) -> None:
-    (budget,) = cases.load(f"{{id: b, budget: {{calls: 5, period: {period}, by: []}}}}").budgets
-    start, end = budget.bounds(now)
-    assert start <= now < end
-    assert budget.bounds(end)[0] == end
-    assert budget.bounds(start) == (start, end)
-    assert datetime.fromtimestamp(start, UTC).minute == 0
-
-
-@given(st.lists(st.tuples(st.text(max_size=8), st.text(max_size=8)), min_size=2, unique=True))
-def test_no_two_sets_of_values_share_a_counter(pairs: list[tuple[str, str]]) -> None:
-    rules = cases.load(RATE)
-    keys = set()
-    for principal, task in pairs:
-        found = cases.facts(
-            TaskLink(task_id=task), principal=Principal(id=principal, team="t", key_id="k")
-        )
-        keys.add(policy.plan(rules, found, cases.RESERVE, cases.NOW).draws[0].key)
-    assert len(keys) == len(pairs)
-
-
-def test_a_counter_has_a_short_name_whatever_it_counts_by() -> None:
-    rule = "{id: r, quota: {calls: 1, per: 1m, by: [model, call.stream]}}"
-    short, long, longer = (
-        plan(rule, facts=cases.facts(model=model)).draws[0].key
-        for model in ("m", "m" * 10_000, "m" * 10_001)
-    )
-    assert short == "r/calls/|1:m|5:False"
-    assert len(long) < 100
-    assert long != longer
 
 
 def test_a_quota_that_is_short_throttles_and_says_how_long() -> None:
@@ -229,59 +158,3 @@ def test_draws_refused_without_a_shortage_still_refuse() -> None:
     found = plan(RATE)
     reading = Reading(draw=found.draws[0], taken=False, retry_after_s=1.0, remaining=10)
     assert policy.decide(found, [reading]).reasons == ("rate",)
-
-
-def test_a_message_of_several_lines_becomes_one() -> None:
-    found = policy.load(
-        [
-            (
-                "a.yaml",
-                "version: 1\nrules:\n - id: a\n   effect: forbid\n   message: |\n     x\n     y\n",
-            )
-        ]
-    )
-    assert found.rule("a").refusal.message == "x y Policy: a (a.yaml:3)."
-
-
-def test_what_is_remembered_of_facts_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matching, "REMEMBERED_MAX", 8)
-    found = cases.load(FORBID)
-    for number in range(100):
-        facts = cases.facts(model=f"m{number}")
-        assert policy.plan(found, facts, cases.RESERVE, cases.NOW).draws == ()
-        assert len(found.matcher._verdicts) <= 8
-    long = cases.facts(model="m" * 100_000)
-    before = len(found.matcher._verdicts)
-    assert policy.decide(policy.plan(found, long, cases.RESERVE, cases.NOW), ()).effect == "permit"
-    assert len(found.matcher._verdicts) == before
-
-
-def test_what_is_remembered_gives_the_same_decision_as_what_is_evaluated() -> None:
-    rules = cases.load(
-        FORBID,
-        "{id: a, when: 'task.id == \"A-1\" && call.stream', effect: forbid}",
-        "{id: b, when: 'task.id == \"A-1\"', effect: forbid}",
-        "{id: c, when: 'task.evidence == \"none\"', effect: forbid}",
-    )
-    for _ in range(2):
-        for link, model, reasons in (
-            (cases.LINKED, "m", ()),
-            (cases.LINKED, "opus", ("forbids",)),
-            (TaskLink(task_id="A-1", evidence="claimed"), "m", ("b",)),
-            (TaskLink(), "opus", ("c", "forbids")),
-        ):
-            found = cases.facts(link, model=model)
-            decided = policy.decide(policy.plan(rules, found, cases.RESERVE, cases.NOW), ())
-            assert decided.reasons == reasons
-
-
-def test_a_draw_is_a_value() -> None:
-    (draw,) = plan(RATE).draws
-    assert draw == Draw(
-        rule="rate",
-        key="rate/calls/|5:alice|6:PROJ-1",
-        unit="calls",
-        amount=1,
-        limit=10,
-        window_s=60,
-    )
