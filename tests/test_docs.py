@@ -254,7 +254,7 @@ def test_the_example_of_goodgate_yaml_can_be_loaded(tmp_path: Path) -> None:
 def test_the_goodgate_yaml_of_make_run_needs_no_key() -> None:
     found = settings.load(ROOT / "goodgate.yaml", {})
     assert {provider.format for provider in found.providers.values()} == {"simulated"}
-    assert set(found.models) == {"*"}
+    assert set(found.models) == {"*", "sim-large", "sim-small"}
 
 
 def test_what_goodgate_yaml_offers_can_be_switched_on(tmp_path: Path) -> None:

@@ -69,16 +69,12 @@ def test_a_module_says_what_it_answers(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", pure_modules(), ids=str)
-def test_a_pure_module_has_its_test_file(path: Path) -> None:
-    inside = path.relative_to("gateway")
-    if len(inside.parts) == 1:
-        room, name = inside.stem, inside.stem
-    elif inside.name == "__init__.py":
-        room, name = inside.parent.as_posix(), inside.parent.name
-    else:
-        room, name = inside.parent.as_posix(), inside.stem
-    expected = ROOT / "tests" / "unit" / room / f"test_{name.lstrip('_')}.py"
-    assert expected.exists(), f"{path} wants {expected.relative_to(ROOT)}"
+def test_a_pure_room_has_its_tests_where_it_stands(path: Path) -> None:
+    """File for file would say less: `make check` wants every branch of a room covered."""
+    room = path.relative_to("gateway").parts[0].removesuffix(".py")
+    beside = ROOT / "tests" / "unit" / room
+    alone = ROOT / "tests" / "unit" / f"test_{room}.py"
+    assert alone.exists() or list(beside.glob("test_*.py")), f"{path} wants {beside}"
 
 
 def test_every_pure_room_is_known_here() -> None:

@@ -81,7 +81,7 @@ def test_every_setting_of_a_provider_is_read(tmp_path):
 def test_without_a_file_one_simulated_provider_serves_everything():
     deployment = load(None, {})
     assert [provider.format for provider in deployment.providers.values()] == ["simulated"]
-    assert list(deployment.models) == ["*"]
+    assert set(deployment.models) == {"*", "sim-large", "sim-small"}
 
 
 def test_secrets_are_in_no_repr(tmp_path):

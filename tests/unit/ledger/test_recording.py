@@ -1,0 +1,147 @@
+"""From what is known of a call to the records it leaves."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+
+from gateway import ledger
+from gateway.ledger import recording
+from gateway.values import (
+    Attempt,
+    Call,
+    Decision,
+    Inbound,
+    Principal,
+    Refusal,
+    Reserve,
+    Result,
+    Route,
+    Target,
+    TaskLink,
+    Usage,
+)
+
+STAMP = ("r1", 7)
+VERIFIED = TaskLink(task_id="A-1", root_id="A-0", evidence="verified", source="header")
+RESULT = Result(
+    usage=Usage(input_tokens=10, output_tokens=5),
+    cost_usd=Decimal("0.00000125"),
+    completion="complete",
+    status=200,
+    settled_at_us=7_200_500_000,
+    first_token_us=2_999,
+)
+
+
+def attempt(link: TaskLink = VERIFIED, **changes: Any) -> Attempt:
+    route = Route(name="chat", path="/", wire_format="openai", upstream_path="/")
+    headers = changes.pop("headers", {})
+    inbound = Inbound(route=route, path_task="", query=b"", headers=headers, body=b"{}")
+    call = Call(
+        inbound=inbound,
+        model="m",
+        stream=False,
+        include_usage=False,
+        output_tokens_max=None,
+        choices=1,
+        body_task="",
+        session_hint="",
+        branch_hint="",
+        input_tokens_estimate=10,
+        tool_results_only=False,
+    )
+    plain = Attempt(
+        request_id="req_1",
+        attempt_id="att_1",
+        received_at_us=7_199_500_000,
+        call=call,
+        principal=Principal(id="alice", team="t", key_id="k"),
+        link=link,
+        target=Target(provider="p", model="served", format="openai"),
+        reserve=Reserve(input_tokens=10, output_tokens=90, cost_usd=Decimal("1E-7")),
+        decision=Decision(effect="permit", policy="sha256:1"),
+        catalogue="c",
+        prices="b",
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
+def refused(link: TaskLink) -> Attempt:
+    why = Refusal(code="task_closed", message="…")
+    return attempt(link, decision=Decision(effect="forbid", reasons=("r",), refusal=why))
+
+
+def test_a_linked_call_is_a_pair_of_leaves() -> None:
+    intent = ledger.intent(attempt(), "commitment", STAMP)
+    settle = ledger.settle(attempt(), RESULT, STAMP)
+
+    assert isinstance(intent, ledger.Intent)
+    assert isinstance(settle, ledger.Settle)
+    assert (intent.principal, intent.task_id, intent.root_id) == ("commitment", "A-1", "A-0")
+    assert (intent.model_requested, intent.model_served) == ("m", "served")
+    assert (settle.latency_ms, settle.first_token_ms) == (1000, 2)
+
+
+def test_money_is_written_in_plain_digits() -> None:
+    intent = ledger.intent(attempt(), "c", STAMP)
+    settle = ledger.settle(attempt(), RESULT, STAMP)
+
+    assert isinstance(intent, ledger.Intent)
+    assert isinstance(settle, ledger.Settle)
+    assert intent.reserved_cost_usd == "0.0000001"
+    assert settle.cost_usd == "0.00000125"
+    assert recording.money(Decimal("0E-9")) == "0"
+
+
+@pytest.mark.parametrize(
+    ("link", "reason"),
+    [
+        (TaskLink(), "none"),
+        (TaskLink(task_id="A-1", evidence="inferred", source="branch"), "inferred"),
+        (TaskLink(task_id="A-1", evidence="claimed", problem="closed"), "closed"),
+    ],
+)
+def test_an_unlinked_call_leaves_its_cost_and_no_person(link: TaskLink, reason: str) -> None:
+    intent = ledger.intent(attempt(link), "", STAMP)
+    settle = ledger.settle(attempt(link), RESULT, STAMP)
+
+    assert isinstance(intent, ledger.CostIntent)
+    assert isinstance(settle, ledger.CostSettle)
+    assert (intent.reason, intent.hour, intent.settled) == (reason, 3600, False)
+    assert (intent.reserved_tokens, settle.tokens) == (100, 15)
+    assert b"alice" not in ledger.encode(intent) + ledger.encode(settle)
+
+
+def test_a_refusal_is_an_entry_only_when_its_task_was_verified() -> None:
+    linked = ledger.refusal(refused(VERIFIED), "c", STAMP)
+    unlinked = ledger.refusal(refused(TaskLink()), "", STAMP)
+
+    assert isinstance(linked, ledger.Refusal)
+    assert (linked.code, linked.rules) == ("task_closed", ("r",))
+    assert isinstance(unlinked, ledger.CostIntent)
+    assert (unlinked.reason, unlinked.settled, unlinked.reserved_tokens) == ("task_closed", True, 0)
+
+
+@pytest.mark.parametrize(
+    ("header", "count"), [(b"2", 2), (b"1000", 0), (b"-1", 0), (b"x", 0), (b"", 0)]
+)
+def test_what_an_sdk_says_of_its_retries_is_kept_when_it_is_a_number(
+    header: bytes, count: int
+) -> None:
+    intent = ledger.intent(attempt(headers={b"x-stainless-retry-count": header}), "c", STAMP)
+
+    assert isinstance(intent, ledger.Intent)
+    assert intent.retry_count == count
+
+
+def test_the_decision_log_names_a_pseudonym() -> None:
+    facts = {"principal.id": "alice", "principal.key_id": "k", "call.model": "m"}
+
+    permitted = ledger.decision(attempt(), facts, "p1")
+    refusal = ledger.decision(refused(VERIFIED), facts, "p1")
+
+    assert permitted.facts == {"principal.id": "p1", "principal.key_id": "", "call.model": "m"}
+    assert (permitted.effect, permitted.code) == ("permit", "")
+    assert (refusal.effect, refusal.code) == ("forbid", "task_closed")
