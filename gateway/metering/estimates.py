@@ -70,12 +70,16 @@ def usage(figures: Figures, call: Call) -> Usage:
     reported = figures.usage
     if not call.inbound.route.metered:
         return reported or Usage()
-    if reported is not None and figures.ended and not figures.failed:
+    final = figures.ended and not figures.failed
+    if reported is not None and final and reported.basis == "reported":
         return reported
     made = _estimated_output(figures, call)
     if reported is not None:
         made = max(made, reported.output_tokens)
-        return msgspec.structs.replace(reported, output_tokens=made, basis="estimated")
+        read = reported.input_tokens or call.input_tokens_estimate
+        return msgspec.structs.replace(
+            reported, input_tokens=read, output_tokens=made, basis="estimated"
+        )
     if figures.failed and not figures.text_events:
         # Refused or broken before the first word: providers bill nothing.
         return Usage(basis="estimated")

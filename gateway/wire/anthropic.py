@@ -58,7 +58,7 @@ def event(payload: bytes, told: Tally) -> bool:
             tally.size(piece.text) + tally.size(piece.thinking) + tally.size(piece.partial_json)
         )
     if read.message is not None and read.message.usage != NOTHING:
-        told.report(usage(read.message.usage, told.usage))
+        told.report(_at_the_start(usage(read.message.usage, told.usage)))
     if read.usage != NOTHING:
         told.report(usage(read.usage, told.usage))
     if read.type == "message_stop":
@@ -92,6 +92,11 @@ def counting(body: bytes, told: Tally) -> None:
         return
 
 
+def _at_the_start(report: Usage | None) -> Usage | None:
+    """Return what `message_start` reports as what it is: its output is not counted yet."""
+    return None if report is None else msgspec.structs.replace(report, basis="estimated")
+
+
 def usage(raw: Raw, before: Usage | None) -> Usage | None:
     """
     Return a report, laid over the one before it; None when there is nothing to believe yet.
@@ -116,4 +121,5 @@ def usage(raw: Raw, before: Usage | None) -> Usage | None:
         output_tokens=before.output_tokens if made is None else made,
         cache_read_tokens=read,
         cache_write_tokens=written,
+        basis=before.basis if made is None else "reported",
     )

@@ -89,7 +89,7 @@ SELECT id, replica, records FROM intake ORDER BY id
 SELECT id, replica, records FROM intake WHERE replica <> ? ORDER BY id
 
 -- name: remove_intake
-DELETE FROM intake WHERE id = ?
+DELETE FROM intake WHERE id IN (SELECT value FROM json_each(?))
 
 -- name: next_index
 SELECT first_index + count FROM leaf_run ORDER BY first_index DESC LIMIT 1

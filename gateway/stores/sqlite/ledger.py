@@ -2,9 +2,9 @@
 The ledger of the embedded gateway: `ports.Ledger` and `ports.Pseudonyms` over SQLite.
 
 On the event loop an append encodes a record and hands it, with whatever else the loop
-has appended meanwhile, to the one thread that writes (`writer`). A group leaves as soon as a
-turn of the loop brings nothing new, so that a lone record never waits for company, and a
-busy loop pays for one fsync per some dozen records.
+has appended meanwhile, to the one thread that writes (`writer`). A group leaves as soon as
+the loop has nothing else to do, so a lone record never waits for company, and a busy loop
+pays for one fsync per some dozen records.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from gateway.stores.sqlite.reading import Reading, leaf_at
 from gateway.stores.sqlite.writer import Barrier, Batch, Writer
 
 GROUP_MAX = 512
-GATHER_S = 0.002
+GATHER_S = 0.003
 """The longest a record waits for others, and only while the loop has other work to do."""
 IDLE_TURN_S = 20e-6
 """A turn of the loop shorter than this did nothing but come round."""

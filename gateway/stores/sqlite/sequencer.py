@@ -8,6 +8,7 @@ the file's unique keys say otherwise the slice starts over, record by record: th
 bytes again change nothing, other bytes under one (attempt, kind, n) are set aside.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from functools import cache
@@ -100,7 +101,8 @@ class Sequencer:
             for line in chain.from_iterable(group.unreadable for group in groups):
                 self._set_aside("unreadable", line)
             self._note(decisions)
-            self._connection.executemany(SQL["remove_intake"], [(g.intake_id,) for g in groups])
+            done = json.dumps([group.intake_id for group in groups])
+            self._connection.execute(SQL["remove_intake"], (done,))
             self._connection.execute("COMMIT")
         except BaseException:
             # An I/O error may have rolled back already.

@@ -129,3 +129,14 @@ def test_counting_tokens_uses_nothing():
     asked = call("count_tokens", messages=[])
     assert metering.usage(Figures(), asked) == Usage()
     assert metering.usage(Figures(usage=Usage(), ended=True), asked) == Usage()
+
+
+def test_what_a_message_reports_at_its_start_is_no_final_figure() -> None:
+    """A stream whose `message_delta` has no usage is estimated, however well it ended."""
+    begun = Usage(input_tokens=0, output_tokens=1, basis="estimated")
+    figures = Figures(usage=begun, text_bytes=30, text_events=5, ended=True)
+
+    used = metering.usage(figures, call("messages"))
+
+    assert (used.output_tokens, used.basis) == (10, "estimated")
+    assert used.input_tokens == call("messages").input_tokens_estimate
