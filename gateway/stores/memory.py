@@ -2,12 +2,13 @@
 Quotas and budgets in memory: the reference every other store is held to.
 
 Nothing here awaits, so each call is atomic. Memory is bounded by what is in use: with
-every draw a few counters are looked at, and those that say nothing any more (a quota
+every few draws some counters are looked at, and those that say nothing any more (a quota
 with nothing spoken for, a budget whose period is over) are forgotten.
 """
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -15,7 +16,10 @@ from gateway import quota
 from gateway.quota import Quota
 from gateway.values import Draw, DrawUnit, Reading, Reservation, Usage
 
-SWEPT_PER_DRAW = 3
+SWEPT_EVERY = 8
+"""Draws between two looks at the counters longest not looked at, …"""
+SWEPT_AT_ONCE = 24
+"""… and how many are looked at then: faster than draws can make them."""
 HELD_S_MAX = 86_400.0
 PERIOD_S_MAX = 31 * 86_400.0
 CLOCK_SLACK_S = 3_600.0
@@ -55,11 +59,14 @@ class MemoryQuotas:
     async def draw(self, draws: Sequence[Draw], now: float) -> Reservation:
         """Take from every quota and budget, or (when one refuses) from none."""
         at = quota.instant_ns(now)
-        self._sweep(at, now)
-        room = [self._remaining(draw, at) for draw in draws]
-        refused = any(
-            left < draw.amount and not draw.shadow for draw, left in zip(draws, room, strict=True)
-        )
+        if self._last_id % SWEPT_EVERY == 0:
+            self._sweep(at, now)
+        room: list[int] = []
+        refused = False
+        for draw in draws:
+            left = self._remaining(draw, at)
+            room.append(left)
+            refused = refused or (left < draw.amount and not draw.shadow)
         readings: list[Reading] = []
         held: list[_Held] = []
         for draw, left in zip(draws, room, strict=True):
@@ -160,22 +167,22 @@ class MemoryQuotas:
         state = self._spoken.get(draw.key)
         limit = state.limit if state else draw.limit
         until = state.until if state else 0
-        rate = Quota(limit, quota.instant_ns(draw.window_s))
+        rate = _quota_of(limit, draw.window_s)
         self._spoken[draw.key] = _Spoken(rate.take(until, at, amount), limit)
 
     def _give_back(self, held: _Held, at: int, amount: int) -> None:
         state = self._spoken[held.draw.key]
-        rate = Quota(state.limit, quota.instant_ns(held.draw.window_s))
+        rate = _quota_of(state.limit, held.draw.window_s)
         until = quota.rescale(held.until, held.draw.limit, state.limit)
         state.until = rate.give_back(state.until, until, at, amount)
 
     def _sweep(self, at: int, now: float) -> None:
         """Look at a few of the counters longest not looked at, and forget those with no say."""
-        for _ in range(min(SWEPT_PER_DRAW, len(self._spoken))):
+        for _ in range(min(SWEPT_AT_ONCE, len(self._spoken))):
             key, spoken = self._spoken.popitem(last=False)
             if spoken.until > at * spoken.limit:
                 self._spoken[key] = spoken
-        for _ in range(min(SWEPT_PER_DRAW, len(self._used))):
+        for _ in range(min(SWEPT_AT_ONCE, len(self._used))):
             period, used = self._used.popitem(last=False)
             if used.ends + CLOCK_SLACK_S > now:
                 self._used[period] = used
@@ -187,4 +194,9 @@ class MemoryQuotas:
 
 
 def _quota(draw: Draw) -> Quota:
-    return Quota(draw.limit, quota.instant_ns(draw.window_s))
+    return _quota_of(draw.limit, draw.window_s)
+
+
+@lru_cache(maxsize=1024)
+def _quota_of(limit: int, window_s: float) -> Quota:
+    return Quota(limit, quota.instant_ns(window_s))

@@ -7,6 +7,7 @@ task, so that no spelling makes a second of it. `owner/repo#12` is `OWNER.REPO-1
 
 import re
 import unicodedata
+from functools import lru_cache
 
 TEXT_LENGTH_MAX = 256
 """Characters of a name as written; an id itself has at most 128."""
@@ -33,8 +34,11 @@ _NUMBER_IN_BRANCH = re.compile(r"(?:^|/)([0-9]{1,9})[-_]")
 
 def canonical(text: str) -> str:
     """Return the canonical form of a task's name; empty when it can be no id."""
-    if len(text) > TEXT_LENGTH_MAX:
-        return ""
+    return "" if len(text) > TEXT_LENGTH_MAX else _canonical(text)
+
+
+@lru_cache(maxsize=4096)
+def _canonical(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text).translate(_TO_HYPHEN)
         if not text.isascii():

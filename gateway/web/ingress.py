@@ -7,12 +7,15 @@ scope to the line and back with nothing between; every other path is Starlette's
 
 import asyncio
 import contextlib
+import functools
+import math
 import time
 from collections.abc import Callable, MutableMapping
 from typing import Any, TypeAlias
 
 from msgspec import Struct
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway import wire
 from gateway.errors import (
@@ -25,7 +28,7 @@ from gateway.errors import (
 from gateway.passage import Admission
 from gateway.pipeline import Answer, Gateway
 from gateway.ports import Tally
-from gateway.values import Inbound, Route
+from gateway.values import Inbound, Reading, Route
 from gateway.web import models, problems
 
 Message: TypeAlias = MutableMapping[str, Any]
@@ -48,7 +51,7 @@ class Exchange(Struct, kw_only=True):
     scope: Scope
     receive: Receive
     send: Send
-    request_id: str = ""
+    admission: Admission | None = None
     decision: str = "refused"
     started: bool = False
     """Whether the head of the reply has been sent."""
@@ -115,8 +118,8 @@ class Ingress:
             body=await self._body(headers, exchange.receive),
         )
         admission = await gateway.admit(inbound, principal, task_credential)
+        exchange.admission = admission
         attempt = admission.attempt
-        exchange.request_id = attempt.request_id
         refusal = attempt.decision.refusal
         if refusal is not None:
             status, head, body = problems.from_refusal(
@@ -209,14 +212,29 @@ class Ingress:
             )
         except GatewayError as error:
             status, head, body = problems.from_error(error, wire_format, request_id)
-        head += [(b"x-request-id", request_id.encode()), (b"content-length", b"%d" % len(body))]
+        head += self._headers_undecided(request_id)
+        head.append((b"content-length", b"%d" % len(body)))
         await send({"type": "http.response.start", "status": status, "headers": head})
         await send({"type": "http.response.body", "body": body})
 
+    def _headers_undecided(self, request_id: str) -> list[tuple[bytes, bytes]]:
+        """Return what the gateway says on a reply to what never became a call."""
+        return [
+            (b"x-request-id", request_id.encode()),
+            (b"x-goodgate-task", b""),
+            (b"x-goodgate-evidence", b"none"),
+            (b"x-goodgate-decision", b"refused"),
+            (b"x-goodgate-policy", self._gateway.snapshot.policies.digest.encode()),
+        ]
+
     async def _fail(self, exchange: Exchange, error: GatewayError) -> None:
-        request_id = exchange.request_id or "req_" + self._new_id()
+        admission = exchange.admission
+        request_id = admission.attempt.request_id if admission else "req_" + self._new_id()
         status, head, body = problems.from_error(error, exchange.route.wire_format, request_id)
-        head.append((b"x-request-id", request_id.encode()))
+        if admission:
+            head += gateway_headers(admission, exchange.decision)
+        else:
+            head += self._headers_undecided(request_id)
         if isinstance(error, BodyTooLarge | UnsupportedEncoding | InvalidRequest):
             # What is left of the body is not read, so the connection cannot be used again.
             head.append((b"connection", b"close"))
@@ -240,13 +258,10 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
     host = headers.get(b"host", b"")
     if not host or b"\n" in host:
         raise InvalidRequest("Send exactly one Host header.")
-    if len(pairs) > HEADERS_MAX or sum(map(_length, pairs)) > HEADER_BYTES_MAX:
+    length = sum(map(len, headers)) + sum(map(len, headers.values()))
+    if len(pairs) > HEADERS_MAX or length > HEADER_BYTES_MAX:
         raise InvalidRequest("The headers are too many or too long: at most 100, 32 KiB together.")
     return headers
-
-
-def _length(pair: tuple[bytes, bytes]) -> int:
-    return len(pair[0]) + len(pair[1])
 
 
 def gateway_headers(admission: Admission, decision: str) -> list[tuple[bytes, bytes]]:
@@ -263,15 +278,31 @@ def gateway_headers(admission: Admission, decision: str) -> list[tuple[bytes, by
     if link.problem:
         # Served or not, its caller should learn what is wrong with the task.
         headers.append((b"x-goodgate-task-problem", link.problem.encode()))
-    quotas = [r for r in admission.reservation.readings if not r.draw.shadow]
-    if quotas:
-        # draft-ietf-httpapi-ratelimit-headers: the quota that is nearest to its end.
-        least = min(quotas, key=lambda r: r.remaining / r.draw.limit)
-        rule, draw = least.draw.rule, least.draw
-        policy = f'"{rule}";q={draw.limit};w={max(1, round(draw.window_s))}'
-        left = f'"{rule}";r={max(0, least.remaining)};t={max(0, round(least.retry_after_s))}'
-        headers += [(b"ratelimit-policy", policy.encode()), (b"ratelimit", left.encode())]
+    if admission.reservation.readings:
+        headers += _rate_limit(admission.reservation.readings)
     return headers
+
+
+def _rate_limit(readings: tuple[Reading, ...]) -> list[tuple[bytes, bytes]]:
+    """Return the pair of draft-ietf-httpapi-ratelimit-headers, for what is nearest its end."""
+    least, share = None, math.inf
+    for reading in readings:
+        left = reading.remaining / reading.draw.limit
+        if left < share and not reading.draw.shadow:
+            least, share = reading, left
+    if least is None:
+        return []
+    draw = least.draw
+    wait_s = math.ceil(least.retry_after_s)
+    return [
+        (b"ratelimit-policy", _quota_policy(draw.rule, draw.limit, draw.window_s)),
+        (b"ratelimit", f'"{draw.rule}";r={max(0, least.remaining)};t={wait_s}'.encode()),
+    ]
+
+
+@functools.lru_cache(maxsize=1024)
+def _quota_policy(rule: str, limit: int, window_s: float) -> bytes:
+    return f'"{rule}";q={limit};w={max(1, round(window_s))}'.encode()
 
 
 async def _send_answer(exchange: Exchange, admission: Admission, answer: Answer) -> None:
@@ -298,7 +329,11 @@ async def _send_whole(
 
 
 def _has_hung_up(receive: Receive) -> bool:
-    """Return whether the caller is gone, without waiting: one step of `receive`, no more."""
+    """Return whether the caller is gone, without waiting."""
+    cycle = getattr(receive, "__self__", None)
+    if isinstance(cycle, RequestResponseCycle):
+        return cycle.disconnected
+    # Another server: one step of `receive`, no more.
     step = receive()
     assert asyncio.iscoroutine(step)
     try:

@@ -253,7 +253,9 @@ asyncio.run(main())
 async def acknowledged_until_killed(folder: Path, first: int, after: int) -> set[int]:
     """Run the load, kill it after so many acknowledgements, and return all it had printed."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", LOAD, str(folder), str(first), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-c", LOAD, str(folder), str(first)),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
     )
     assert process.stdout is not None
     lines = [await process.stdout.readline() for _ in range(after)]

@@ -27,7 +27,7 @@ from gateway.stores.sqlite.sequencer import Group, Sequencer, read
 
 SLICE_RECORDS = 256
 """Sequenced in one transaction: about 2 ms in which no append can be committed."""
-SLICE_AGE_S = 0.1
+SLICE_AGE_S = 0.025
 """Records are put in order once the oldest of them has waited this long."""
 FOREIGN_S = 1.0
 """How often the intake is asked for what commands appended."""
