@@ -29,5 +29,7 @@ def chat_bodies(count: int, *, stream: bool, words: int = 140, seed: int = 20261
             ],
             "max_tokens": 256,
         }
-        bodies.append(json.dumps(value | ({"stream": True} if stream else {})).encode())
+        value |= {"stream": True} if stream else {}
+        # Without spaces, as the openai and anthropic SDKs write JSON.
+        bodies.append(json.dumps(value, separators=(",", ":")).encode())
     return bodies

@@ -89,7 +89,8 @@ class Reloader:
             # Kubernetes swaps a whole folder behind the symbolic link `..data`.
             return path.suffix in {".yaml", ".yml"} or path.name == "..data"
 
-        async for _ in watchfiles.awatch(
+        changes = watchfiles.awatch(  # pyright: ignore[reportUnknownMemberType] - it may use trio
             *watched, watch_filter=matters, recursive=False, debounce=200, step=50
-        ):
+        )
+        async for _ in changes:
             await self.try_to_reload()

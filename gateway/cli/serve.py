@@ -116,7 +116,11 @@ def _run(application: app.Application, settings: Settings, greeting: str) -> int
             print(greeting.replace("{url}", url), flush=True)
 
     server = Server(config, on_listening=listening)
-    signal.signal(signal.SIGHUP, lambda *_: application.reload_soon())
+
+    def hung_up(_number: int, _frame: object) -> None:
+        application.reload_soon()
+
+    signal.signal(signal.SIGHUP, hung_up)
     # What was made at start lives until the end: leave it out of every collection.
     gc.collect()
     gc.freeze()
