@@ -47,6 +47,7 @@ class ScriptedUpstream:
         self.error: BaseException | None = None
         self.calls: list[Call] = []
         self.called = asyncio.Event()
+        self.waiting = asyncio.Event()
         self.closed = 0
         self.holds: asyncio.Event | None = None
         """Set: wait for it before the first piece."""
@@ -75,6 +76,7 @@ class ScriptedUpstream:
 
     async def _chunks(self) -> AsyncGenerator[bytes, None]:
         if self.holds is not None:
+            self.waiting.set()
             await self.holds.wait()
         for piece in self.pieces:
             await asyncio.sleep(0)

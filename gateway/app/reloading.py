@@ -83,6 +83,7 @@ class Reloader:
             watched.add(config.resolve().parent)
 
         def matters(_: watchfiles.Change, name: str) -> bool:
+            """Return whether a changed file is one of ours."""
             path = Path(name)
             if config is not None and path.name == config.name:
                 return True

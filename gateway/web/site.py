@@ -31,16 +31,20 @@ def build(
     """Return the Starlette application around the API's routes."""
 
     async def root(_: Request) -> Response:
+        """Say what answers here."""
         return JSONResponse({"name": "goodgate", "health": "/health/ready"})
 
     async def live(_: Request) -> Response:
+        """Say that the process serves."""
         return JSONResponse({"status": "live"})
 
     async def ready(_: Request) -> Response:
+        """Say whether calls are taken, and under which policy."""
         state = readiness()
         return JSONResponse(state, status_code=200 if state["ready"] else 503)
 
     async def metrics(_: Request) -> Response:
+        """Show the counters."""
         return Response(exposition.text(), media_type="text/plain; version=0.0.4")
 
     endpoints: dict[str, Callable[[Request], Awaitable[Response]]] = {
@@ -54,6 +58,7 @@ def build(
     site.router.redirect_slashes = False
 
     async def refuse(request: Request, error: Exception) -> Response:
+        """Say in the caller's shape that nothing is served there."""
         assert isinstance(error, HTTPException)
         problem: GatewayError = NotFound(
             "Nothing is served at this path. Model routes are under /v1; see the README."

@@ -144,6 +144,20 @@ async def test_a_call_that_is_cancelled_is_settled(play: Playbook, when: str) ->
     assert play.quotas.held == 0
 
 
+async def test_a_plain_reply_that_nobody_waits_for_any_more_is_given_up(play: Playbook) -> None:
+    play.upstream.stream = False
+    play.upstream.holds = asyncio.Event()
+    job = asyncio.ensure_future(play.asks())
+    await play.upstream.waiting.wait()
+    job.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await job
+
+    assert settled(play).completion == "cancelled"
+    assert play.upstream.closed == 1
+
+
 async def test_without_a_ledger_nothing_of_the_reply_leaves(
     play: Playbook, monkeypatch: pytest.MonkeyPatch
 ) -> None:

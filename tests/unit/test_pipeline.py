@@ -1,5 +1,6 @@
 """What the line does with one call, told with the reference stores."""
 
+import asyncio
 from decimal import Decimal
 
 import pytest
@@ -221,3 +222,27 @@ async def test_a_catalogue_that_changes_changes_the_digest_in_the_entry(play: Pl
 
     digests = {entry.catalogue for entry in play.entries() if isinstance(entry, ledger.Intent)}
     assert len(digests) == 2
+
+
+async def test_a_condition_that_errs_matches_for_a_forbid_and_is_counted() -> None:
+    play = Playbook(
+        "version: 1\nrules:\n"
+        "  - {id: odd, when: 1 / (call.choices - 1) > 0, effect: forbid, message: No.}\n"
+    )
+
+    admission = await play.admits()
+
+    assert admission.attempt.decision.effect == "forbid"
+    assert play.tally.condition_errors == 1
+
+
+async def test_a_call_cancelled_before_the_provider_answered_is_settled() -> None:
+    play = Playbook()
+    play.upstream.error = asyncio.CancelledError()
+
+    with pytest.raises(asyncio.CancelledError):
+        await play.asks()
+
+    settle = play.entries()[-1]
+    assert isinstance(settle, ledger.Settle)
+    assert (settle.completion, settle.cost_usd) == ("cancelled", "0")

@@ -49,3 +49,18 @@ def test_pairs_come_to_the_same_however_they_are_cut(
     assert total == HourSum(calls=len(costs), tokens=30 * len(costs), cost_usd=sum(costs))
     assert second.opened == {}
     assert isinstance(second, Fold)
+
+
+def test_what_hours_came_to_is_counted_by_team_and_model() -> None:
+    sums = hours.fold(
+        [cost_intent(1), cost_settle(1, cost_usd="0.25"), cost_intent(2, settled=True)],
+        nothing_open,
+    ).sums
+    ((at, _), *_rest) = sums.items()
+    end_us = (at.hour + 3600) * 1_000_000
+
+    assert hours.spent(sums, 0, ["team"], "calls") == [((at.team,), 1)]
+    assert hours.spent(sums, 0, ["model_requested"], "tokens") == [((at.model,), 30)]
+    assert hours.spent(sums, end_us - 1, [], "cost_usd") == [((), 250_000_000)]
+    assert hours.spent(sums, end_us, [], "cost_usd") == []
+    assert hours.spent(sums, 0, ["team", "task_id"], "calls") == []

@@ -59,3 +59,16 @@ def test_budgets_name_facts_or_columns() -> None:
 def test_totals_add_what_has_the_same_values() -> None:
     parts = [(("b",), 1), (("a",), 2), (("b",), 3)]
     assert projection.total(parts) == [(("a",), 2), (("b",), 4)]
+
+
+def test_a_call_adds_to_the_budgets_of_who_made_it() -> None:
+    call, settled = intent(1), settle(1, cost_usd="0.0000000015")
+    names = {call.principal: "alice"}
+
+    by_person = projection.part(call, settled, ["principal", "task_id"], "cost_usd", names)
+    by_stranger = projection.part(call, settled, ["principal"], "calls", {})
+
+    assert by_person == (("alice", call.task_id), 2)
+    assert by_stranger == ((call.principal,), 1)
+    tokens = settled.input_tokens + settled.output_tokens
+    assert projection.part(call, settled, [], "tokens", names) == ((), tokens)

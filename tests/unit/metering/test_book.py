@@ -127,3 +127,12 @@ def test_cost_is_exact_whatever_the_decimal_context(spent, made):
 def test_nano_dollars_are_rounded_up(cost):
     nano = nano_usd(cost)
     assert nano - 1 < cost * 10**9 <= nano
+
+
+def test_what_is_remembered_of_look_ups_is_bounded() -> None:
+    """Callers choose the names: a flood of them must not stay in memory."""
+    book = PriceBook({})
+    for number in range(5_000):
+        assert book.price(f"nobody-{number}x") is None
+    assert len(book._found) <= 4_096
+    assert book.price("gpt-4o") is not None
