@@ -112,7 +112,8 @@ class Gateway:
         passage = Passage(outside, admission, is_gone)
         # Written while the provider thinks; nothing of the reply leaves before it is durable.
         intended = outside.ledger.append(
-            ledger.intent(attempt, self._commitment(attempt), outside.ledger.stamp())
+            ledger.intent(attempt, self._commitment(attempt), outside.ledger.stamp()),
+            urgent=False,
         )
         try:
             reply = await admission.snapshot.upstream.send(attempt.call, attempt.target)
@@ -123,6 +124,11 @@ class Gateway:
         except asyncio.CancelledError:
             await passage.settle(Figures(failed=True), "cancelled")
             raise
+        if not reply.stream:
+            # The settle is durable before any of it leaves, and the intent before the settle.
+            body = await passage.whole(reply)
+            return Answer(status=reply.status, headers=reply.headers, body=body)
+        outside.ledger.expedite()
         try:
             await intended
         except GatewayError:
@@ -133,9 +139,6 @@ class Gateway:
             await reply.close()
             await passage.settle(Figures(), "cancelled")
             raise
-        if not reply.stream:
-            body = await passage.whole(reply)
-            return Answer(status=reply.status, headers=reply.headers, body=body)
         return Answer(
             status=reply.status,
             headers=reply.headers,

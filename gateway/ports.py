@@ -72,8 +72,17 @@ class Ledger(Protocol):
         """Return this replica's name and its next sequence number; `append` what you stamp."""
         ...
 
-    def append(self, record: ledger.Leaf) -> Awaitable[None]:
-        """Append a stamped record; done when it is durable. Order of calls is order of records."""
+    def append(self, record: ledger.Leaf, *, urgent: bool = True) -> Awaitable[None]:
+        """
+        Append a stamped record; done when it is durable. Order of calls is order of records.
+
+        One that is not urgent may wait some milliseconds for others: until then `expedite`,
+        or any urgent record after it, makes it durable too.
+        """
+        ...
+
+    def expedite(self) -> None:
+        """Make everything appended so far durable now."""
         ...
 
     def note(self, record: ledger.DecisionRecord) -> None:

@@ -120,7 +120,12 @@ def _run(application: app.Application, settings: Settings, greeting: str) -> int
     def hung_up(_number: int, _frame: object) -> None:
         application.reload_soon()
 
+    def stopped(_number: int, _frame: object) -> None:
+        """The server has stopped in order, and raises the signal again: nothing is left to do."""
+
     signal.signal(signal.SIGHUP, hung_up)
+    signal.signal(signal.SIGTERM, stopped)
+    signal.signal(signal.SIGINT, stopped)
     # What was made at start lives until the end: leave it out of every collection.
     gc.collect()
     gc.freeze()

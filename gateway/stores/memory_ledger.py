@@ -43,7 +43,7 @@ class MemoryLedger:
         self._seq += 1
         return "memory", self._seq
 
-    def append(self, record: ledger.Leaf) -> asyncio.Future[None]:
+    def append(self, record: ledger.Leaf, *, urgent: bool = True) -> asyncio.Future[None]:
         """Append a stamped record."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
@@ -60,6 +60,9 @@ class MemoryLedger:
             self._costs.append(record)
         else:
             self._add_leaf(record)
+
+    def expedite(self) -> None:
+        """Everything appended so far is as durable as it will be."""
 
     def note(self, record: ledger.DecisionRecord) -> None:
         """Add to the decision log."""

@@ -7,12 +7,12 @@ deadline: to set another deadline costs an assignment, not a timer.
 """
 
 import asyncio
-import enum
 from collections.abc import Callable
 from typing import Final, cast
 
 import httptools
-from msgspec import Struct
+
+from gateway.upstream.connection_limits import Failure, Limits
 
 HEAD_BYTES_MAX = 32 * 1024
 """The largest head; and the most that may arrive without a byte of a body among it."""
@@ -28,32 +28,10 @@ HEAD: Final = 2
 BODY: Final = 3
 DONE: Final = 4
 """The stages: over; between two calls; awaiting a head; in a body; a reply is there whole."""
-
+_INFORMATIONAL = frozenset(range(100, 200)) - {101}
+_FINAL = range(200, 600)
+_TE_LENGTH = len(b"transfer-encoding")
 _FRAMED_BY = (b"content-length", b"transfer-encoding")
-_TRANSFER_ENCODING = len(b"transfer-encoding")
-
-
-class Failure(enum.Enum):
-    """Why there is no reply, or no more of it."""
-
-    UNREACHABLE = "no connection could be made"
-    UNCONNECTED = "no connection was made in time"
-    SILENT = "nothing arrived in time"
-    BROKEN = "the connection ended, or was given up"
-    GARBAGE = "what arrived is no HTTP that can be read in only one way"
-    TOO_LARGE = "the body is larger than asked for"
-
-
-class Limits(Struct, frozen=True, kw_only=True):
-    """How long each wait may take, in seconds."""
-
-    connect_s: float
-    first_byte_s: float
-    """From the request's last byte to the end of the reply's head."""
-    idle_s: float
-    """Between two pieces of a body."""
-    keep_alive_s: float = 30.0
-    """Between two calls."""
 
 
 class Connection(asyncio.Protocol):
@@ -117,6 +95,7 @@ class Connection(asyncio.Protocol):
     def begin(self, head: bytes, body: bytes) -> None:
         """Send a request: `head` from the request line to the empty line, and its body."""
         self.stage = HEAD
+        self.status = 0
         self.headers.clear()
         self.is_reusable = False
         self._barren = self._held = 0
@@ -222,10 +201,10 @@ class Connection(asyncio.Protocol):
         if self.stage != HEAD:
             return
         self.headers.append((name, value))
-        # Of a length few names have: most are not looked at.
+        # By the length first: few names have it, and this runs for each of them.
         if (
-            len(name) == _TRANSFER_ENCODING
-            and name.lower() == b"transfer-encoding"
+            len(name) == _TE_LENGTH
+            and name.lower() == _FRAMED_BY[1]
             and value.lower() != b"chunked"
         ):
             raise ValueError
@@ -233,10 +212,10 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Check the head as a whole. Informational ones are skipped; nobody asked to upgrade."""
         status, headers = self._parser.get_status_code(), self.headers
-        if 100 <= status <= 199 and status != 101:
+        if status in _INFORMATIONAL:
             headers.clear()
             return
-        if not 200 <= status <= 599 or not self._parser.get_http_version().startswith("1."):
+        if status not in _FINAL or not self._parser.get_http_version().startswith("1."):
             raise ValueError
         if len(headers) > HEADERS_MAX or self._is_head_too_large():
             raise ValueError
@@ -259,8 +238,8 @@ class Connection(asyncio.Protocol):
 
     def _is_head_too_large(self) -> bool:
         if self._barren <= HEAD_BYTES_MAX:
-            return False  # the usual case, and cheap: not even all that arrived is too large
-        return sum(len(name) + len(value) + 4 for name, value in self.headers) > HEAD_BYTES_MAX
+            return False  # the usual case: not even all that has arrived is too large
+        return sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES_MAX
 
     def _misread(self) -> None:
         if self.stage == DONE:  # the reply was whole before the nonsense began
@@ -271,7 +250,7 @@ class Connection(asyncio.Protocol):
 
     def _over(self, error: Exception | None) -> None:
         self.is_reusable = False
-        if self.stage == DONE or self.stage == LOST:
+        if self.stage in {DONE, LOST}:
             return
         if self.stage == BODY and error is None and not self._is_framed():
             self._done()
@@ -290,6 +269,7 @@ class Connection(asyncio.Protocol):
         if self.stage == LOST:
             return
         self.stage = LOST
+        self.is_reusable = False
         self.failure = failure
         self._unsent = None
         self._transport.abort()

@@ -10,10 +10,9 @@ headers may name keys, cookies and machines (RFC 9110 section 7.6.1 for hop-by-h
 import re
 from collections.abc import Iterable, Mapping
 
-from multidict import istr
-
 import gateway
 from gateway import settings
+from gateway.errors import ConfigError
 
 _ONE_CONNECTION = (
     b"connection",
@@ -59,7 +58,7 @@ _GATEWAYS = (
     b"x-task-",
     b"x-tfy-",
 )
-_TASK_IN_BAGGAGE = ("task.id", "task_id", "goodgate.")
+_TASK_IN_BAGGAGE = (b"task.id", b"task_id", b"goodgate.")
 
 _REPLY_NAMES = (
     b"anthropic-organization-id",
@@ -75,7 +74,7 @@ _REPLY_NAMES = (
 _REPLY_PREFIXES = (b"anthropic-ratelimit-", b"x-ratelimit-")
 _PROVIDER_REQUEST_ID = b"x-goodgate-provider-request-id"
 
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL_BYTE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _PLAIN_CONNECTION = {None, b"keep-alive", b"close", b"Keep-Alive"}
 _NAMES_REMEMBERED_MAX = 1_000
@@ -86,35 +85,33 @@ class Outward:
 
     def __init__(self, provider: settings.Provider) -> None:
         own = {"accept-encoding": "identity", **_credential(provider), **provider.headers}
-        self._own = [(istr(name), value) for name, value in own.items()]
+        self._own = b"".join(_own_line(provider.name, *pair) for pair in own.items())
         self._names = _Names({name.encode(): None for name in own} | {b"baggage": None})
         self._defaults = [
-            (name.encode(), (istr(name), value))
+            (name.encode(), f"{name}: {value}\r\n".encode())
             for name, value in _DEFAULTS.items()
             if name not in own
         ]
 
-    def of(self, headers: Mapping[bytes, bytes]) -> list[tuple[istr, str]]:
-        """Return the headers to send for a call that arrived with these."""
+    def of(self, headers: Mapping[bytes, bytes]) -> bytes:
+        """Return the header lines to send for a call that arrived with these."""
+        if headers.get(b"connection") not in _PLAIN_CONNECTION:
+            headers = _without_named(headers)
         names = self._names
-        found: list[tuple[istr, str]] = []
-        for raw, value in headers.items():
-            name = names[raw]
-            if name is None:
-                continue
-            if value.isascii() and (text := value.decode("ascii")).isprintable():
-                found.append((name, text))
-            else:
-                found.extend((name, text) for text in _unusual(value))
+        found = [
+            prefix + value for raw, value in headers.items() if (prefix := names[raw]) is not None
+        ]
+        # One look at all of them: hardly ever is there anything to find.
+        if not (all_of_them := b"".join(found)).isascii() or not all_of_them.decode().isprintable():
+            found = [line for unusual in found for line in _usual(unusual)]
+        found.append(b"")
+        block = b"\r\n".join(found)
         for raw, default in self._defaults:
             if raw not in headers:
-                found.append(default)
+                block += default
         if b"baggage" in headers and (kept := _baggage(headers[b"baggage"])):
-            found.append((istr("baggage"), kept))
-        if headers.get(b"connection") not in _PLAIN_CONNECTION:
-            found = _without_named(found, headers[b"connection"])
-        found += self._own
-        return found
+            block += b"baggage: " + kept + b"\r\n"
+        return block + self._own
 
 
 class Inward:
@@ -139,14 +136,14 @@ class Inward:
         return tuple(found)
 
 
-class _Names(dict[bytes, istr | None]):
-    """A caller's header name -> the name to send it under; None for what stays here."""
+class _Names(dict[bytes, bytes | None]):
+    """A caller's header name -> how its line begins; None for what stays here."""
 
-    def __missing__(self, raw: bytes) -> istr | None:
-        name = None if _stays(raw) else istr(raw.decode("ascii"))
+    def __missing__(self, raw: bytes) -> bytes | None:
+        prefix = None if _stays(raw) else raw + b": "
         if len(self) < _NAMES_REMEMBERED_MAX:  # callers choose names: never without a bound
-            self[raw] = name
-        return name
+            self[raw] = prefix
+        return prefix
 
 
 class _ReplyNames(dict[bytes, bytes | None]):
@@ -170,30 +167,45 @@ def _stays(name: bytes) -> bool:
         or name in _OF_THE_CALLER
         or name in _OF_THE_WAY
         or name.startswith(_GATEWAYS)
-        or not name.isascii()
+        or _NAME.fullmatch(name) is None
     )
 
 
-def _unusual(value: bytes) -> list[str]:
-    """Return the values of a header that was sent twice, without those no header may carry."""
+def _usual(line: bytes) -> list[bytes]:
+    """Return the lines of a header that was sent twice, without those no header may carry."""
+    prefix, colon, value = line.partition(b": ")
+    return [prefix + colon + each for each in _values(value)]
+
+
+def _values(value: bytes) -> list[bytes]:
     try:
-        texts = value.decode("utf-8").split("\n")
+        value.decode("utf-8")
     except UnicodeDecodeError:
         return []
-    return [text for text in texts if _CONTROL.search(text) is None]
+    return [each for each in value.split(b"\n") if _CONTROL_BYTE.search(each) is None]
 
 
-def _baggage(value: bytes) -> str:
+def _baggage(value: bytes) -> bytes:
     """Return W3C baggage without the members that name a task."""
-    texts = _unusual(value.replace(b"\n", b","))
-    members = [member.strip() for text in texts for member in text.split(",")]
+    texts = _values(value.replace(b"\n", b","))
+    members = [member.strip() for text in texts for member in text.split(b",")]
     kept = (member for member in members if not member.lower().startswith(_TASK_IN_BAGGAGE))
-    return ",".join(member for member in kept if member)
+    return b",".join(member for member in kept if member)
 
 
-def _without_named(found: list[tuple[istr, str]], connection: bytes) -> list[tuple[istr, str]]:
-    named = {token.strip() for token in connection.decode("latin-1").lower().split(",")}
-    return [pair for pair in found if pair[0] not in named]
+def _without_named(headers: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    """Return the headers that `connection` does not name (RFC 9110 section 7.6.1)."""
+    named = {token.strip() for token in headers[b"connection"].lower().split(b",")}
+    return {name: value for name, value in headers.items() if name not in named}
+
+
+def _own_line(provider: str, name: str, value: str) -> bytes:
+    if not _NAME.fullmatch(name.encode()) or not (value.isascii() and value.isprintable()):
+        raise ConfigError(
+            f"The provider {provider!r} has an API key or a header that no request can carry; "
+            "write it in printable ASCII"
+        )
+    return f"{name}: {value}\r\n".encode()
 
 
 def _credential(provider: settings.Provider) -> dict[str, str]:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Self
 from urllib.parse import urlsplit
 
-from gateway.upstream.connection import BODY, DONE, HEAD, Connection, Failure, Limits
-from gateway.upstream.pool import HttpError, Origin, Pool
+from gateway.upstream.connection import BODY, DONE, HEAD, Connection
+from gateway.upstream.connection_limits import Failure, HttpError, Limits
+from gateway.upstream.pool import Origin, Pool
 
 __all__ = ["Body", "Client", "Failure", "HttpError", "Limits"]
 
@@ -51,12 +52,13 @@ class Client:
             connection.begin(head, body)
             while connection.stage == HEAD:
                 await connection.waiting()
-            if connection.stage < BODY:
-                raise HttpError(connection.failure)
         except BaseException:
             connection.abort()
             self._pool.give_back(connection)
             raise
+        if connection.status == 0:  # else there was a head before the connection ended
+            self._pool.give_back(connection)
+            raise HttpError(connection.failure)
         return connection
 
     def body(

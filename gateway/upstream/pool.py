@@ -14,19 +14,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from gateway.upstream.connection import Connection, Failure, Limits
+from gateway.upstream.connection import Connection
+from gateway.upstream.connection_limits import Failure, HttpError, Limits
 
 NEXT_ADDRESS_S = 0.25
 """How long one address is tried alone (RFC 8305 section 5)."""
-
-
-class HttpError(Exception):
-    """There is no reply."""
-
-    def __init__(self, failure: Failure) -> None:
-        """Say why."""
-        super().__init__(failure.value)
-        self.failure = failure
 
 
 class Origin(Struct, frozen=True, kw_only=True):

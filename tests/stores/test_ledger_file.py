@@ -293,3 +293,32 @@ async def test_nothing_acknowledged_is_lost_or_doubled_by_kill_9(tmp_path: Path)
     assert settled >= sum(1 for number in acknowledged if number % 3 == 0)
     assert came_to.cost_usd == settled * Decimal("0.1") + orphans * Decimal("0.5")
     assert reading.clashes() == []
+
+
+async def test_a_record_that_is_not_urgent_shares_the_fsync_of_one_that_is(tmp_path: Path) -> None:
+    held = open_ledger(tmp_path)
+    held.start(asyncio.get_running_loop())
+
+    patient = held.append(intent(1), urgent=False)
+    assert not held._armed
+    await held.append(settle(1))
+
+    assert patient.done()
+    held.close()
+
+
+async def test_a_record_that_is_not_urgent_is_durable_soon_or_when_asked_for(
+    tmp_path: Path,
+) -> None:
+    held = open_ledger(tmp_path)
+    held.start(asyncio.get_running_loop())
+
+    await held.append(intent(1), urgent=False)
+    patient = held.append(intent(2), urgent=False)
+    held.expedite()
+    assert held._armed
+    await patient
+
+    held.expedite()
+    assert not held._armed
+    held.close()

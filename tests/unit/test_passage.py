@@ -166,7 +166,7 @@ async def test_without_a_ledger_nothing_of_the_reply_leaves(
     async def fail() -> None:
         raise LedgerUnavailable("the disk is full")
 
-    monkeypatch.setattr(play.ledger, "append", lambda _: asyncio.ensure_future(fail()))
+    monkeypatch.setattr(play.ledger, "append", lambda _, **__: asyncio.ensure_future(fail()))
 
     error = await play.fails(stream=True)
 

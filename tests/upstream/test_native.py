@@ -6,6 +6,7 @@ import warnings
 import pytest
 
 from gateway.errors import InvalidRequest
+from gateway.upstream import native
 from gateway.values import Call
 from tests.upstream import calls
 from tests.upstream.calls import KEY, answer, to
@@ -55,6 +56,17 @@ async def test_a_query_that_could_forge_a_request_is_refused(scripted, query):
         with pytest.raises(InvalidRequest, match="percent-encoded"):
             await upstream.send(sent, upstream.target(sent))
     assert scripted.requests == []
+
+
+async def test_queries_are_not_remembered_without_a_bound(scripted, monkeypatch):
+    monkeypatch.setattr(native, "HEADS_REMEMBERED_MAX", 2)
+    async with to(scripted) as upstream:
+        for query in (b"a=1", b"a=2", b"a=3", b"a=1"):
+            body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+            await answer(upstream, calls.call("/v1/chat/completions", body, query=query))
+        assert len(upstream._senders["p"]._heads) == 2
+    targets = [request.target.partition("?")[2] for request in scripted.requests]
+    assert targets == ["a=1", "a=2", "a=3", "a=1"]
 
 
 async def test_headers_of_the_api_travel_and_the_callers_secrets_do_not(scripted):

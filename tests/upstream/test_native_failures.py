@@ -90,6 +90,15 @@ async def test_a_refused_connection_is_told_without_an_address():
     assert "127.0.0.1" not in str(caught.value)
 
 
+async def test_a_connection_that_takes_too_long_is_told(scripted, monkeypatch):
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "create_connection", lambda *_args, **_rest: loop.create_future())
+    async with to(scripted, connect_s=0.01) as upstream:
+        with pytest.raises(ProviderUnreachable, match=r"took no connection within 0\.01 s"):
+            await answer(upstream, calls.chat())
+    assert scripted.connections == 0
+
+
 @pytest.mark.parametrize(
     ("script", "said"), [("close", "closed the connection"), ("garbage_head", "no HTTP")]
 )

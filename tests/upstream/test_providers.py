@@ -93,7 +93,8 @@ def test_a_simulated_deployment_imports_no_http_client_and_no_litellm():
     code = (
         "import sys; from gateway import settings, upstream;"
         "upstream.Providers(settings.load(None, {}));"
-        "print([m for m in ('aiohttp', 'litellm', 'openai') if m in sys.modules])"
+        "names = ('gateway.upstream.http1', 'httptools', 'litellm', 'openai');"
+        "print([m for m in names if m in sys.modules])"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60

@@ -31,6 +31,8 @@ GATHER_S = 0.003
 """The longest a record waits for others, and only while the loop has other work to do."""
 IDLE_TURN_S = 20e-6
 """A turn of the loop shorter than this did nothing but come round."""
+PATIENCE_S = 0.005
+"""The longest a record that is not urgent waits for company."""
 ORPHANS_AT_ONCE = 512
 
 
@@ -66,6 +68,8 @@ class Ledger:
         self._waiting: list[asyncio.Future[None]] = []
         self._first_seq = 1
         self._writing = 0
+        self._urgent = False
+        self._patience: asyncio.TimerHandle | None = None
         self._armed = False
         self._turned_s = 0.0
         self._leave_by_s = 0.0
@@ -129,17 +133,33 @@ class Ledger:
         self._seq += 1
         return self._replica, self._seq
 
-    def append(self, record: ledger.Leaf) -> asyncio.Future[None]:
-        """Append a stamped record; done when it is durable. Raises LedgerUnavailable."""
+    def append(self, record: ledger.Leaf, *, urgent: bool = True) -> asyncio.Future[None]:
+        """
+        Append a stamped record; done when it is durable.
+
+        One that is not urgent waits PATIENCE_S at most for others to share an fsync with.
+
+        Raises:
+            LedgerUnavailable: it cannot be kept.
+
+        """
         if self._writer.failed is not None or self._loop is None or self._closed:
             raise _unavailable()
         waiting: asyncio.Future[None] = self._loop.create_future()
         self._lines.append(ledger.encode(record))
         self._records.append(record)
         self._waiting.append(waiting)
-        if not self._armed and not self._writing:
-            self._arm()
+        if urgent:
+            self.expedite()
+        elif self._patience is None:
+            self._patience = self._loop.call_later(PATIENCE_S, self.expedite)
         return waiting
+
+    def expedite(self) -> None:
+        """Make everything appended so far durable now."""
+        self._urgent = bool(self._lines)
+        if self._urgent and not self._armed and not self._writing:
+            self._arm()
 
     def note(self, record: ledger.DecisionRecord) -> None:
         """Add to the decision log; it is written with the next slice that is put in order."""
@@ -203,6 +223,10 @@ class Ledger:
         done = partial(self._tell_batch, self._waiting)
         batch = Batch(self._lines, self._records, self._names.take_fresh(), seqs, done)
         self._lines, self._records, self._waiting = [], [], []
+        self._urgent = False
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         self._writing += 1
         self._writer.queue.put(batch)
 
@@ -220,7 +244,7 @@ class Ledger:
     def _batch_done(self, waiting: list[asyncio.Future[None]], error: Exception | None) -> None:
         self._writing -= 1
         _resolve(waiting, error)
-        if self._lines and not self._armed and not self._writing:
+        if self._urgent and not self._armed and not self._writing:
             self._arm()
 
     def _recover(self) -> None:
@@ -268,6 +292,7 @@ def _resolve(waiting: list[asyncio.Future[None]], error: Exception | None) -> No
             each.set_result(None)
         else:
             each.set_exception(_unavailable())
+            each.exception()  # somebody may have gone away: then nobody is to be told
 
 
 def _unavailable() -> LedgerUnavailable:
