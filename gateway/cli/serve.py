@@ -19,6 +19,7 @@ import uvicorn
 from gateway import app
 from gateway.errors import GatewayError
 from gateway.settings import Settings, from_environment
+from gateway.web.protocol import Protocol
 
 
 def parser(defaults: Settings) -> argparse.ArgumentParser:
@@ -98,7 +99,7 @@ def _run(application: app.Application, settings: Settings, greeting: str) -> int
         application.asgi,
         host=settings.host,
         port=settings.port,
-        http="httptools",  # never h11: it accepts smuggled requests
+        http=Protocol,  # on httptools; never h11, which accepts smuggled requests
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         ws="none",
         lifespan="on",
