@@ -17,32 +17,37 @@ class Protocol(HttpToolsProtocol):
     """One connection of a caller."""
 
     _late: asyncio.TimerHandle | None = None
+    _has_headers = False
 
     def connection_made(self, transport: Any) -> None:  # what uvicorn calls it with
         """Begin to wait for the first request."""
         super().connection_made(transport)
-        self._expect_headers()
+        self._late = self.loop.call_later(HEADERS_S, self._give_up)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
-        self._got_headers()
+        self._stop_waiting()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """Wait only where headers did not come in one piece: almost no request needs the timer."""
+        super().data_received(data)
+        if self._has_headers:
+            self._stop_waiting()
+        elif self._late is None:
+            self._late = self.loop.call_later(HEADERS_S, self._give_up)
+
     def on_message_begin(self) -> None:
-        """Begin to wait for the headers of a request."""
-        if self._late is None:
-            self._expect_headers()
+        """Note that a request has begun."""
+        self._has_headers = False
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Wait no more: what comes now has limits of its own."""
-        self._got_headers()
+        """Note that its headers are here: what comes now has limits of its own."""
+        self._has_headers = True
         super().on_headers_complete()
 
-    def _expect_headers(self) -> None:
-        self._late = self.loop.call_later(HEADERS_S, self._give_up)
-
-    def _got_headers(self) -> None:
+    def _stop_waiting(self) -> None:
         if self._late is not None:
             self._late.cancel()
             self._late = None
