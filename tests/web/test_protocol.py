@@ -51,3 +51,58 @@ async def test_a_later_request_has_the_same_limit_and_whole_ones_are_answered(se
         assert await reader.read() == b""
     assert answered.startswith(b"HTTP/1.1 204")
     writer.close()
+
+
+class Recorder:
+    """A transport that tells what was written to it, and when it was closed."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def write(self, data: bytes) -> None:
+        self.told.append(data)
+
+    def writelines(self, parts: list[bytes]) -> None:
+        self.told.append(tuple(parts))
+
+    def close(self) -> None:
+        self.told.append("closed")
+
+    def is_closing(self) -> bool:
+        return "closed" in self.told
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
+
+
+async def test_a_head_leaves_with_the_first_piece_of_its_body() -> None:
+    inner = Recorder()
+    transport = protocol.HeadFirst(inner, asyncio.get_running_loop())
+
+    transport.write(HEAD)
+    transport.write(b"one")
+    transport.write(b"two")
+    await asyncio.sleep(0)
+
+    assert inner.told == [(HEAD, b"one"), b"two"]
+
+
+async def test_a_head_does_not_wait_for_a_body_that_is_late() -> None:
+    inner = Recorder()
+    transport = protocol.HeadFirst(inner, asyncio.get_running_loop())
+
+    transport.write(HEAD)
+    await asyncio.sleep(0)
+
+    assert inner.told == [HEAD]
+
+
+async def test_nothing_is_lost_when_the_connection_is_closed() -> None:
+    inner = Recorder()
+    transport = protocol.HeadFirst(inner, asyncio.get_running_loop())
+
+    transport.write(HEAD)
+    transport.close()
+
+    assert inner.told == [HEAD, "closed"]
+    assert transport.is_closing()
