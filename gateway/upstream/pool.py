@@ -114,6 +114,7 @@ async def dial(origin: Origin, make: Callable[[], Connection]) -> Connection:
     name = origin.host if origin.is_tls else None
 
     async def connect(address: tuple[Any, ...]) -> Connection:
+        """Return a connection to one of the host's addresses."""
         host, port = address[:2]
         _transport, connection = await loop.create_connection(
             make, host, port, ssl=context, server_hostname=name

@@ -51,6 +51,20 @@ async def test_the_end_of_a_stream_leaves_after_the_settle(play: Playbook) -> No
     assert play.quotas.held == 0
 
 
+async def test_the_head_of_a_stream_does_not_wait_for_a_patient_intent(
+    play: Playbook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expedited: list[int] = []
+    monkeypatch.setattr(play.ledger, "expedite", lambda: expedited.append(1))
+
+    await play.asks(stream=True)
+    assert expedited == [1]
+
+    play.upstream.stream = False
+    await play.asks()
+    assert expedited == [1], "a plain reply waits for its settle, and the intent comes before it"
+
+
 async def test_a_caller_who_stops_reading_is_settled_by_what_went_by(play: Playbook) -> None:
     answer = await play.asks(stream=True)
     assert answer.chunks is not None
