@@ -160,6 +160,29 @@ async def test_a_call_that_is_cancelled_is_settled(play: Playbook, when: str) ->
     assert play.quotas.held == 0
 
 
+async def test_a_stream_cancelled_before_its_intent_is_durable_is_given_up(
+    play: Playbook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, waiting = play.ledger.append, asyncio.Event()
+
+    def slow(record: ledger.Leaf, *, urgent: bool = True) -> asyncio.Future[None]:
+        done = append(record, urgent=urgent)
+        return asyncio.Future() if isinstance(record, ledger.Intent) else done
+
+    monkeypatch.setattr(play.ledger, "append", slow)
+    monkeypatch.setattr(play.ledger, "expedite", waiting.set)
+    job = asyncio.ensure_future(play.asks(stream=True))
+    await waiting.wait()
+    job.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await job
+
+    assert settled(play).completion == "cancelled"
+    assert play.upstream.closed == 1
+    assert play.quotas.held == 0
+
+
 async def test_a_plain_reply_that_nobody_waits_for_any_more_is_given_up(play: Playbook) -> None:
     play.upstream.stream = False
     play.upstream.holds = asyncio.Event()
