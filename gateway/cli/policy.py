@@ -51,10 +51,18 @@ def check(
         return 1
     names = [name for name, _ in files]
     if as_json:
-        found = {"usable": True, "mistakes": [], "policy": loaded.digest, "files": names}
+        found = {
+            "usable": True,
+            "mistakes": [],
+            "notes": list(loaded.notes),
+            "policy": loaded.digest,
+            "files": names,
+        }
         terminal.as_json(found)
     else:
         print(f"{', '.join(terminal.plain(name) for name in names)}: usable, {loaded.digest}")
+        for note in loaded.notes:
+            print(f"note: {terminal.plain(note)}")
     return 0
 
 
