@@ -11,10 +11,10 @@ def main() -> int:
     arguments = sys.argv[1:]
     environ = os.environ  # noqa: TID251  # the one place it is read; everybody else is handed it
     if arguments[:1] == ["serve"]:
-        from gateway.cli import serve  # noqa: PLC0415
+        from gateway.cli import serve  # noqa: PLC0415  # as above
 
         return serve.main(arguments[1:], environ)
-    from gateway import cli  # noqa: PLC0415
+    from gateway import cli  # noqa: PLC0415  # as above
 
     return cli.main(arguments, environ)
 

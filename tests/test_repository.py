@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCKS = sorted(path.relative_to(ROOT) for path in (ROOT / "requirements").glob("*.txt"))
 COMPROMISED = ("1.82.7", "1.82.8", "1.107.0rc1", "1.107.0", "1.107.1", "1.107.9.post1")
 MACHINE = re.compile(
-    r"(?<![\w.$}/-])/(?:work|root|home/\w+|Users/\w+|opt/pypi\S*|tmp/\w[\w.-]*)(?=[/\s\"'`),:;]|$)"
+    r"(?<![\w.$}/-])/(?:workspace|work|root|home/\w+|Users/\w+|tmp/\w[\w.-]*)(?=[/\s\"'`),:;]|$)"
 )
 
 
@@ -111,12 +111,12 @@ def test_no_file_names_a_place_on_somebodys_machine() -> None:
 @pytest.mark.parametrize(
     ("text", "is_found"),
     [
-        ("cd /work/main", True),
+        ("cd /home/ann/goodgate", True),
         ("open('/root/.netrc')", True),
         ("see /tmp/brief.md", True),
         ("tmpfs: [/tmp]", False),
         ("mount it at /opt/goodgate", False),
-        ("https://example.org/work/main", False),
+        ("https://example.org/home/ann", False),
         ("gateway/root/x", False),
     ],
 )

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp
 from gateway import __version__, metering, settings, tasks
 from gateway.app import budgets, demo, sources
 from gateway.app.reloading import Reloader
-from gateway.errors import ConfigError, GatewayError, RegistryUnavailable
+from gateway.errors import ConfigError, RegistryUnavailable
 from gateway.passage import Snapshot
 from gateway.pipeline import Gateway
 from gateway.ports import Outside
@@ -238,4 +238,4 @@ def _data_folder(options: settings.Settings) -> Path:
     return data
 
 
-__all__ = ["Application", "GatewayError", "build", "new_id", "seed_demo"]
+__all__ = ["Application", "build", "new_id", "seed_demo"]

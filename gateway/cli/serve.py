@@ -131,8 +131,8 @@ def _run(application: app.Application, settings: Settings, greeting: str) -> int
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-    # The ledger's thread needs the interpreter for moments, and calls wait for it: 1 ms instead
-    # of 5 is worth a tenth of all calls at saturation (docs/decisions/0006).
+    # The ledger's thread needs the interpreter for moments, and calls wait for it (Python's
+    # default is 5 ms; docs/decisions/0006 has the measurement).
     sys.setswitchinterval(0.001)
     server.run()
     return 0 if server.started else 1

@@ -24,12 +24,10 @@ from gateway.errors import (
 )
 from gateway.web.api_table import ROUTES, admit, body_bytes_max
 from gateway.web.api_terms import Api, Ask, Caller, Registry
-from gateway.web.ingress import headers_of
+from gateway.web.ingress import BODY_IDLE_S, headers_of
 
 __all__ = ["ROUTES", "Api", "Registry", "routes"]
 
-BODY_IDLE_S = 30.0
-"""The longest silence while a body arrives."""
 _QUERY_FIELDS_MAX = 20
 _QUERY_BYTES_MAX = 8 * 1024
 _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}

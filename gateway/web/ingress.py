@@ -140,23 +140,19 @@ class Ingress:
         gone = asyncio.Event()
         cancel = admission.attempt.decision.obligations.disconnect == "cancel"
         serving = asyncio.current_task()
-        abandon: list[Answer] = []
+        answered: list[Answer] = []
 
         async def watch() -> None:
             while (await exchange.receive())["type"] != "http.disconnect":
                 pass
             gone.set()
-            if not cancel:
-                return
-            if abandon and abandon[0].abandon is not None:
-                await abandon[0].abandon()
-            elif serving is not None:
-                serving.cancel()
+            if cancel:
+                await _cut_off(answered, serving)
 
         job = asyncio.ensure_future(watch())
         try:
             answer = await self._gateway.forward(admission, gone.is_set)
-            abandon.append(answer)
+            answered.append(answer)
             await _send_answer(exchange, admission, answer)
         except asyncio.CancelledError:
             if serving is None or not gone.is_set():
@@ -173,27 +169,18 @@ class Ingress:
         declared = headers.get(b"content-length", b"")
         if declared.isdigit() and int(declared[:20]) > self._body_bytes_max:
             raise self._too_large()
-        message = await receive()
-        body: bytes = message.get("body", b"")
-        if message["type"] == "http.request" and not message.get("more_body", False):
-            return body
-        parts, size = [body], len(body)
-        while message["type"] == "http.request" and message.get("more_body", False):
-            try:
-                async with asyncio.timeout(BODY_IDLE_S):
-                    message = await receive()
-            except TimeoutError:
-                raise InvalidRequest(
-                    f"The body stopped arriving for {BODY_IDLE_S:.0f} s. Send the call again."
-                ) from None
-            part: bytes = message.get("body", b"")
-            parts.append(part)
-            size += len(part)
+        parts: list[bytes] = []
+        size, more = 0, True
+        while more:
+            message = await _next_message(receive)
+            if message["type"] != "http.request":
+                raise CallerGone
+            more = message.get("more_body", False)
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
             if size > self._body_bytes_max:
                 raise self._too_large()
-        if message["type"] != "http.request":
-            raise CallerGone
-        return b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _too_large(self) -> BodyTooLarge:
         mebibytes = self._body_bytes_max // (1024 * 1024)
@@ -239,6 +226,26 @@ class Ingress:
             # What is left of the body is not read, so the connection cannot be used again.
             head.append((b"connection", b"close"))
         await _send_whole(exchange, status, head, body)
+
+
+async def _cut_off(answered: list[Answer], serving: asyncio.Task[Any] | None) -> None:
+    """Stop the provider: the job that waits for its head, or the stream that is arriving."""
+    if not answered and serving is not None:
+        serving.cancel()
+    for answer in answered:
+        if answer.abandon is not None:
+            await answer.abandon()
+
+
+async def _next_message(receive: Receive) -> Message:
+    """Return the next piece of a body, the first one included: it must not keep us waiting."""
+    try:
+        async with asyncio.timeout(BODY_IDLE_S):
+            return await receive()
+    except TimeoutError:
+        raise InvalidRequest(
+            f"The body stopped arriving for {BODY_IDLE_S:.0f} s. Send the call again."
+        ) from None
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:

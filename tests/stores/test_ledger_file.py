@@ -15,6 +15,7 @@ from gateway.errors import ConfigError, LedgerUnavailable
 from gateway.stores.sqlite import ledger_file, sequencer
 from gateway.stores.sqlite.ledger_file import SQL, OfflineLedger
 from gateway.stores.sqlite.reading import Reading
+from gateway.stores.sqlite.writer import Batch, Writer
 from tests.stores.ledgers import (
     cost_intent,
     cost_settle,
@@ -53,6 +54,19 @@ def test_what_commits_survives_a_power_cut(tmp_path: Path) -> None:
     connection = ledger_file.open_to_write(tmp_path)
     assert connection.pragma("journal_mode") == "wal"
     assert connection.pragma("synchronous") == 2
+    connection.close()
+
+
+def test_an_append_after_a_slice_is_committed_with_an_fsync_again(tmp_path: Path) -> None:
+    """Slices are not: the intake holds their records until the commit that removes them."""
+    connection = ledger_file.open_to_write(tmp_path)
+    writer = Writer(connection, replica="r1", clock=lambda: 0.0)
+    for number in (1, 2):
+        record = intent(number)
+        writer.add(Batch([ledger.encode(record)], [record], (), (number, number), print))
+        assert connection.pragma("synchronous") == 2
+        writer.drain()
+        assert connection.pragma("synchronous") == 1
     connection.close()
 
 
