@@ -64,7 +64,11 @@ async def _record_reveal(api: Api, caller: Caller, reason: str, query: Mapping[s
     reason = reason.strip()
     if not reason or len(reason) > REASON_MAX or not reason.isprintable():
         raise InvalidRequest(f"a reveal needs its reason: one line, up to {REASON_MAX} characters")
-    filters = {name: query[name] for name in _FILTERS if name in query}
+    filters: dict[str, object] = {name: query[name] for name in _FILTERS if name in query}
+    if "principal" in query:
+        # A leaf is never changed, so a name in it could never be erased: commitments stand for it.
+        held = await asyncio.to_thread(api.reading.commitments, query["principal"])
+        filters["principal"] = sorted(held)
     replica, replica_seq = api.ledger.stamp()
     await api.ledger.append(
         ledger.Reveal(

@@ -36,7 +36,7 @@ def test_a_reveal_is_an_entry_before_anything_is_shown() -> None:
     assert isinstance(recorded, ledger.Reveal)
     assert recorded.reason == "ticket SEC-42"
     assert recorded.auditor == world.ids["auditor"]
-    assert json.loads(recorded.filters) == {"principal": "alice"}
+    assert json.loads(recorded.filters) == {"principal": ["c1", "c2"]}, "a leaf holds no name"
     assert recorded.attempt_id.startswith("att_")
     assert recorded.at_us == int(NOW * 1e6)
     assert (query.principal, people) == ("alice", {"c1", "c2"})
