@@ -127,6 +127,13 @@ class LedgerUnavailable(GatewayError):
     status = 503
 
 
+class StoreUnavailable(GatewayError):
+    """The store of quotas and likeness cannot be reached, and the policy lets nothing through."""
+
+    code = "store_unavailable"
+    status = 503
+
+
 class RegistryUnavailable(GatewayError):
     """The file with the keys and the catalogue cannot be read or written now."""
 

@@ -11,7 +11,21 @@ from typing import Protocol
 from msgspec import Struct
 
 from gateway import ledger
-from gateway.values import Call, Draw, Key, Principal, Reply, Reservation, Target, Task, Usage
+from gateway.values import (
+    Call,
+    Draw,
+    Key,
+    Observation,
+    Offer,
+    Offers,
+    Principal,
+    Reply,
+    Reservation,
+    Sighting,
+    Target,
+    Task,
+    Usage,
+)
 
 
 class Keys(Protocol):
@@ -44,7 +58,25 @@ class Tasks(Protocol):
 
 
 class Quotas(Protocol):
-    """Counters that many calls draw on at once."""
+    """Counters that many calls draw on at once, and what was asked of late: one round trip."""
+
+    async def observe(self, sighting: Sighting, offers: Offers, now: float) -> Observation:
+        """
+        Say how a call is like an earlier one of its scope, and draw what its kind is offered.
+
+        Looks in this order: another replica waits for the same reply, or a reply is kept
+        (`shared` is drawn, the kind still told) · the same normal form is remembered (`exact`, or
+        `retry`: the same canonical bytes failed in our sight, at most 5 times) · candidates share
+        a quarter of the features (`undecided`, nothing drawn) · else it is new, and remembered
+        when the draws were taken.
+        """
+        ...
+
+    async def decide(
+        self, sighting: Sighting, cluster: str, offer: Offer, now: float
+    ) -> Reservation:
+        """Draw for a sighting that was undecided; remember it in a cluster when that is taken."""
+        ...
 
     async def draw(self, draws: Sequence[Draw], now: float) -> Reservation:
         """
@@ -55,9 +87,23 @@ class Quotas(Protocol):
         ...
 
     async def settle(
-        self, reservation: Reservation, used: Usage, cost_nano_usd: int, now: float
+        self,
+        reservation: Reservation,
+        used: Usage,
+        cost_nano_usd: int,
+        now: float,
+        *,
+        failed: bool = False,
     ) -> None:
-        """Replace what was reserved by what was used. A second time does nothing."""
+        """
+        Replace what was reserved by what was used. A second time does nothing.
+
+        `failed`: the provider failed in our sight, so the same bytes again are a retry.
+        """
+        ...
+
+    async def keep(self, share: bytes, reply: bytes, ttl_s: float) -> None:
+        """Keep a reply for calls that share it (`Observation.reply`)."""
         ...
 
     async def release(self, reservation: Reservation, now: float) -> None:
@@ -117,6 +163,14 @@ class Upstream(Protocol):
             ModelUnknown: nobody serves the model, and there is no catch-all.
             RouteUnsupported: its provider does not speak the route's format.
 
+        """
+        ...
+
+    def fingerprint(self, call: Call, target: Target) -> bytes:
+        """
+        Return all of a call that its provider will see, but for how often its SDK has tried.
+
+        Path, query, header lines and body, in one string of bytes no two calls that differ share.
         """
         ...
 

@@ -29,6 +29,7 @@ UsageBasis: TypeAlias = Literal["reported", "estimated"]
 Completion: TypeAlias = Literal["complete", "truncated", "cancelled", "failed", "unknown_crash"]
 DecisionKind: TypeAlias = Literal["forwarded", "coalesced", "reused", "refused"]
 DisconnectMode: TypeAlias = Literal["drain", "cancel"]
+LikenessKind: TypeAlias = Literal["new", "short", "near", "exact", "retry", "continuation"]
 
 EVIDENCE_RANK: Mapping[str, int] = {"none": 0, "inferred": 1, "claimed": 2, "verified": 3}
 
@@ -59,6 +60,19 @@ class Inbound(Struct, frozen=True, kw_only=True):
     body: bytes
 
 
+class Turn(Struct, frozen=True, kw_only=True):
+    """What a call says since the model last spoke, as it stands in the body."""
+
+    texts: tuple[str, ...] = ()
+    """The caller's own words, in order; client boilerplate still among them."""
+    results: tuple[str, ...] = ()
+    """What tools answered, in order."""
+    attachments: tuple[bytes, ...] = ()
+    """SHA-256 of each image, document, sound or file: of its content, or of the name it goes by."""
+    before: str = ""
+    """The end of the turn before it, for a turn that says little by itself."""
+
+
 class Call(Struct, frozen=True, kw_only=True):
     """One call to a model, whichever wire format it arrived in."""
 
@@ -79,8 +93,12 @@ class Call(Struct, frozen=True, kw_only=True):
     """A branch name found in the prompt's environment block; empty when none."""
     input_tokens_estimate: int
     """An upper estimate of the input, made from its size, for reservations."""
-    tool_results_only: bool
-    """Whether the text since the last assistant turn is tool results and nothing else."""
+    turn: Turn = Turn()
+    """What was said since the last assistant turn: all that likeness looks at."""
+    variety: bool = False
+    """Whether answers are meant to differ: `temperature` or `top_p` above 0 given, or n > 1."""
+    stateful: bool = False
+    """Whether the call changes something at its provider: two of them are not one."""
 
 
 class Principal(Struct, frozen=True, kw_only=True):
@@ -176,6 +194,8 @@ class Draw(Struct, frozen=True, kw_only=True):
     """None: a quota (GCRA). Else a budget, and its calendar period began here (Unix seconds)."""
     shadow: bool = False
     """Count, and say what it would have done, but never refuse."""
+    by_cluster: bool = False
+    """Whether the likeness cluster is part of the key: only the store knows it."""
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -193,6 +213,90 @@ class Reservation(Struct, frozen=True, kw_only=True):
 
     id: int
     readings: tuple[Reading, ...] = ()
+
+
+class Sighting(Struct, frozen=True, kw_only=True):
+    """A call as the store of likeness sees it: keyed hashes only."""
+
+    tenant: str
+    scope: bytes
+    """16 bytes that stand for (tenant, principal, task)."""
+    request_id: str
+    comparable: bool
+    """False for short turns and continuations: nothing is looked up, nothing remembered."""
+    exact: bytes = b""
+    """16 bytes: equal when the normal forms (and the attachments) are, within a scope."""
+    features: tuple[bytes, ...] = ()
+    """At most 12 of 3 bytes: texts alike share some."""
+    words: bytes = b""
+    """3 bytes a token: 20 bits of keyed hash and 4 bits of class, big-endian."""
+    canonical: bytes = b""
+    """16 bytes of all that a retry repeats."""
+    share: bytes = b""
+    """32 bytes of all that two calls must agree on to share a reply; empty: shares none."""
+    stored: bool = False
+    """Whether a reply kept for others may answer it."""
+    following: bool = False
+    """Whether it waits for a reply that is under way in this process already."""
+
+    @property
+    def cluster(self) -> str:
+        """Return the cluster a text begins when it is like none before it: 16 hex digits."""
+        return self.exact[:8].hex()
+
+
+class Offer(Struct, frozen=True, kw_only=True):
+    """What a call draws if it turns out to be of some kind."""
+
+    draws: tuple[Draw, ...] = ()
+    forbidden: bool = False
+    """A rule refuses calls of that kind: nothing is drawn and nothing remembered."""
+
+
+class Offers(Struct, frozen=True, kw_only=True):
+    """One offer for each thing the store can find out in one round trip."""
+
+    new: Offer
+    exact: Offer
+    retry: Offer
+    shared: Offer
+    """For a call that will share a reply, whatever its kind."""
+
+
+class Earlier(Struct, frozen=True, kw_only=True):
+    """A call that is remembered."""
+
+    request_id: str
+    cluster: str
+    words: bytes = b""
+
+
+class Observation(Struct, frozen=True, kw_only=True):
+    """What the store found out about a sighting, and drew for it."""
+
+    kind: Literal["new", "exact", "retry", "undecided", "unknown"]
+    """undecided: there are candidates, and nothing was drawn yet. unknown: not comparable."""
+    reservation: Reservation
+    earlier: Earlier | None = None
+    """For `exact` and `retry`: whom it repeats."""
+    candidates: tuple[Earlier, ...] = ()
+    """For `undecided`: at most 3, likest first."""
+    leader: str = ""
+    """The replica that waits for the same reply now; empty: nobody else does."""
+    reply: bytes = b""
+    """A reply kept for calls like this one, as `keep` was given it."""
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """How a call is like an earlier one of its scope."""
+
+    kind: LikenessKind
+    cluster: str = ""
+    """What alike calls have in common; 16 hex digits, empty when it was not compared."""
+    earlier: str = ""
+    """Request id of the call it is like."""
+    reason: str = ""
+    """Why, as a short stable phrase; never a word of the prompt."""
 
 
 class Obligations(Struct, frozen=True, kw_only=True):
@@ -315,6 +419,13 @@ class Attempt(Struct, frozen=True, kw_only=True):
     target: Target
     reserve: Reserve
     decision: Decision
+    verdict: Verdict = Verdict(kind="new")
+    units: tuple[str, ...] = ()
+    """The 64 smallest keyed hashes of the turn's own 5-grams, 16 hex digits each, sorted."""
+    served: DecisionKind = "forwarded"
+    """`coalesced` or `reused` when another call's reply answers it."""
+    shares: str = ""
+    """Request id of the call whose reply answers it; empty for a forwarded one."""
     catalogue: str
     """Digest of the catalogue the link was judged by."""
     prices: str
