@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import measures, peers, report
-from benchmarks.contenders import Contender, Site, start_bare, start_provider
+from benchmarks import likeness, measures, peers, report
+from benchmarks.contenders import Contender, Site, start_bare, start_provider, start_valkey
 from benchmarks.measures import ONLY
 from benchmarks.programs import cores
 from benchmarks.report import Figures
@@ -23,6 +23,8 @@ FAILURES = (OSError, RuntimeError, ValueError, AssertionError)
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print, and return the exit code: 0 even when a target is missed."""
     args = _parser().parse_args(argv)
+    if args.only == ["likeness"]:  # needs no contender: nothing else has to be started
+        return likeness.main(["--per-kind", "20"])
     with tempfile.TemporaryDirectory(prefix="goodgate-bench-") as name:
         if args.profile:
             return _profile(Path(name), args)
@@ -38,7 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=3.0, help="length of one round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peers", action="store_true", help="LiteLLM and Portkey beside it")
-    parser.add_argument("--only", choices=ONLY, action="append", help="one measurement (repeat)")
+    parser.add_argument(
+        "--only", choices=(*ONLY, "likeness"), action="append", help="one measurement (repeat)"
+    )
     parser.add_argument("--bare-only", action="store_true", help="leave the gateway out")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--profile", type=Path, metavar="FILE", help="load it under cProfile")
@@ -84,6 +88,11 @@ def _start(
     if not args.bare_only:
         starts["goodgate"] = lambda: Site(folder / "site", provider=provider.port).start(
             core=measured
+        )
+        running.enter_context(start_valkey(folder, core=measuring))
+        socket = f"unix://{folder / 'valkey' / 'valkey.sock'}"
+        starts["goodgate+valkey"] = lambda: Site(folder / "shared", provider=provider.port).start(
+            core=measured, redis_url=socket
         )
     if args.peers:
         port = provider.port

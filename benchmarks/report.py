@@ -40,16 +40,21 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def targets(figures: Figures, subject: str = "goodgate") -> list[Target]:
-    """Return the targets (issue 2) that this run can speak about."""
+    """Return the targets that this run can speak about."""
     lines: list[Target] = []
     if subject in figures.throughput and "bare" in figures.throughput:
         ratio = figures.throughput[subject].calls_per_s / figures.throughput["bare"].calls_per_s
-        lines.append(Target(name="calls/s, of bare", found=ratio, bound=0.6, at_least=True))
+        lines.append(Target(name="calls/s, of bare", found=ratio, bound=0.45, at_least=True))
+    shared = f"{subject}+valkey"
+    if shared in figures.throughput and "bare" in figures.throughput:
+        ratio = figures.throughput[shared].calls_per_s / figures.throughput["bare"].calls_per_s
+        name = "calls/s with Valkey, of bare"
+        lines.append(Target(name=name, found=ratio, bound=0.4, at_least=True))
     if subject in figures.streaming:
         event = figures.streaming[subject].cpu_us_per_event
         lines.append(Target(name="CPU per streamed event, µs", found=event, bound=30))
     if subject in figures.resident_mb:
-        lines.append(Target(name="resident, MB", found=figures.resident_mb[subject], bound=80))
+        lines.append(Target(name="resident, MB", found=figures.resident_mb[subject], bound=90))
     if subject in figures.start_s:
         lines.append(Target(name="start, s", found=figures.start_s[subject], bound=1))
     if subject in figures.latency and "direct" in figures.latency:

@@ -19,7 +19,7 @@ from functools import lru_cache
 from msgspec import Struct
 
 from gateway.errors import ConfigError, UnknownCredential
-from gateway.values import Key, Principal, Role
+from gateway.values import Call, Decision, Key, Principal, Refusal, Role
 
 _HEADERS = (b"authorization", b"x-api-key", b"x-goog-api-key")
 _CREDENTIAL = re.compile(rb"(gg_([a-z2-7]{12})_[A-Za-z0-9]{32,128})(?:~([!-~]{1,1024}))?")
@@ -191,3 +191,15 @@ def _random_text(size: int) -> str:
 def may(role: Role, permission: str) -> bool:
     """Return whether a role has a permission; nobody has one that is not in the table."""
     return role in _PERMISSIONS.get(permission, ())
+
+
+def within_the_key(decision: Decision, call: Call, principal: Principal) -> Decision:
+    """Return the decision, or a refusal when the key may not use the model."""
+    if not principal.models or call.model in principal.models or decision.effect == "forbid":
+        return decision
+    refusal = Refusal(
+        code="model_not_allowed",
+        message=f"This key may use {', '.join(sorted(principal.models))}, and not the model asked "
+        "for. Choose one of them, or ask an admin for a key with more models.",
+    )
+    return Decision(effect="forbid", refusal=refusal, policy=decision.policy)

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable
 import msgspec
 from msgspec import Struct
 
-from gateway import ledger, metering, policy, ports, wire
+from gateway import ledger, metering, policy, ports, sharing, wire
 from gateway.errors import ProviderCut
 from gateway.values import Attempt, Completion, Figures, Reply, Reservation, Result, Usage
 
@@ -30,6 +30,10 @@ class Admission(Struct, frozen=True, kw_only=True):
     attempt: Attempt
     reservation: Reservation
     snapshot: Snapshot
+    boarding: sharing.Boarding | None = None
+    """The call's seat on a flight: its reply is another's too, or another's is its own."""
+    reply: Reply | None = None
+    """A reply that is here already, from a store or another replica."""
 
 
 class Passage:
@@ -62,6 +66,7 @@ class Passage:
                 await reply.close()
             self._first_token_us = self._since_receipt()
             await self.settle(reader.figures(), completion)
+        await self._keep()
         return b"".join(parts)
 
     async def stream(self, reply: Reply) -> AsyncGenerator[bytes, None]:
@@ -84,6 +89,7 @@ class Passage:
             await self.settle(figures, completion)
             if rest:
                 yield rest
+            await self._keep()
         except ProviderCut:
             completion = "truncated"
             raise
@@ -101,11 +107,16 @@ class Passage:
             completion = self._really(completion, figures)
         attempt, prices = self._admission.attempt, self._admission.snapshot.prices
         now = self._outside.clock()
-        unused = figures.failed and figures.usage is None and not figures.text_events
-        usage = Usage() if unused else metering.usage(figures, attempt.call)
+        usage = self._usage(figures)
         cost = prices.cost_usd(attempt.target.model, usage)
         nano_usd = metering.nano_usd(cost)
-        await self._outside.quotas.settle(self._admission.reservation, usage, nano_usd, now)
+        await self._outside.quotas.settle(
+            self._admission.reservation,
+            usage,
+            nano_usd,
+            now,
+            failed=completion in {"failed", "truncated"},
+        )
         self._outside.tally.spent(
             usage,
             nano_usd,
@@ -122,6 +133,23 @@ class Passage:
         )
         record = self._outside.ledger
         await record.append(ledger.settle(attempt, result, record.stamp()))
+
+    def _usage(self, figures: Figures) -> Usage:
+        attempt = self._admission.attempt
+        if attempt.served != "forwarded":
+            # The provider was asked once, and that call has it all in its own entry.
+            return Usage()
+        unused = figures.failed and figures.usage is None and not figures.text_events
+        return Usage() if unused else metering.usage(figures, attempt.call)
+
+    async def _keep(self) -> None:
+        """Keep a complete reply for later calls, where the policy says so."""
+        boarding, reuse = self._admission.boarding, self._admission.snapshot.policies.settings.reuse
+        if boarding is None or reuse.exact != "store" or self._admission.attempt.shares:
+            return
+        packed = boarding.complete_reply()
+        if packed:
+            await self._outside.quotas.keep(boarding.flight.share, packed, reuse.ttl_s)
 
     def _really(self, completion: Completion, figures: Figures) -> Completion:
         if figures.failed:

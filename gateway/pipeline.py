@@ -1,8 +1,8 @@
 """
 The line: the path of one call, from the bytes that arrive to the entry left behind.
 
-    find key, authenticate -> parse -> link the task -> plan -> draw quotas -> decide
-    -> intent to the ledger -> send upstream, metering as bytes pass
+    find key, authenticate -> parse -> link the task -> observe likeness, plan, draw quotas
+    -> decide -> intent to the ledger -> send upstream, metering as bytes pass
     -> settle quotas and ledger before the last byte leaves
 
 Read `authenticate`, `admit`, `forward`. Every `await` asks a port or waits for the
@@ -12,22 +12,27 @@ a test, the command line or a replay.
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from decimal import Decimal
+from typing import Final
 
 from msgspec import Struct
 
 from gateway import identity, ledger, metering, policy, ports, tasks, wire
 from gateway.errors import GatewayError
+from gateway.linking import Linking
 from gateway.passage import Admission, Passage, Snapshot
+from gateway.repeats import Repeats
 from gateway.values import (
     Attempt,
-    Call,
-    Decision,
     Figures,
     Inbound,
     Principal,
-    Refusal,
-    TaskLink,
+    Reply,
+    Reserve,
 )
+
+NOTHING: Final = Reserve(input_tokens=0, output_tokens=0, cost_usd=Decimal(0))
+"""What a call can come to that shares another's reply."""
 
 
 class Answer(Struct, frozen=True, kw_only=True):
@@ -50,12 +55,14 @@ class Gateway:
         *,
         snapshot: Snapshot,
         outside: ports.Outside,
+        repeats: Repeats,
         credentials: tasks.TaskCredentials,
         pepper: bytes,
     ) -> None:
         self.snapshot = snapshot
         self._outside = outside
-        self._credentials = credentials
+        self._repeats = repeats
+        self._linking = Linking(outside.tasks, credentials)
         self._pepper = pepper
 
     async def authenticate(self, headers: Mapping[bytes, bytes]) -> tuple[Principal, str]:
@@ -73,32 +80,47 @@ class Gateway:
         snapshot, now = self.snapshot, self._outside.clock()
 
         call = wire.parse(inbound)
-        link = await self._link(call, principal, task_credential, now)
+        link = await self._linking.link(call, principal, task_credential, now)
         target = snapshot.upstream.target(call)
         reserve = metering.reserve(call, target, snapshot.prices)
 
-        facts = policy.facts(call, principal, link, reserve, now)
-        plan = policy.plan(snapshot.policies, facts, reserve, now)
-        reservation = await self._outside.quotas.draw(plan.draws, now)
-        decision = policy.decide(plan, reservation.readings)
-
         request = self._outside.new_id()
+        asked = self._repeats.read("req_" + request, call, principal, link, target, now)
+        signature = asked.signature
+        facts = policy.facts(
+            call, principal, link, reserve, now, tool_results_only=signature.tool_results_only
+        )
+        plans = policy.Plans(snapshot.policies, facts, reserve, now)
+        standing = await self._repeats.place(asked, plans, snapshot)
+        decision = policy.decide(standing.plan, standing.reservation.readings)
+
         attempt = Attempt(
-            request_id="req_" + request,
+            request_id=asked.request_id,
             attempt_id="att_" + request,
             received_at_us=int(now * 1_000_000),
             call=call,
             principal=principal,
             link=link,
             target=target,
-            reserve=reserve,
-            decision=_within_the_key(decision, call, principal),
+            reserve=reserve if standing.served == "forwarded" else NOTHING,
+            decision=identity.within_the_key(decision, call, principal),
+            verdict=standing.verdict,
+            units=signature.units,
+            served=standing.served,
+            shares=standing.shares,
             catalogue=self._outside.tasks.digest,
             prices=snapshot.prices.digest,
         )
-        admission = Admission(attempt=attempt, reservation=reservation, snapshot=snapshot)
-        if plan.errors:
-            self._outside.tally.condition_failed(len(plan.errors))
+        admission = Admission(
+            attempt=attempt,
+            reservation=standing.reservation,
+            snapshot=snapshot,
+            boarding=standing.boarding,
+            reply=standing.reply,
+        )
+        if standing.plan.errors:
+            self._outside.tally.condition_failed(len(standing.plan.errors))
+        facts = plans.facts(standing.verdict) if standing.verdict else facts
         pseudonym = self._outside.pseudonyms.weekly(principal.id, attempt.received_at_us)
         self._outside.ledger.note(ledger.decision(attempt, facts, pseudonym))
         if attempt.decision.refusal is not None:
@@ -116,9 +138,8 @@ class Gateway:
             urgent=False,
         )
         try:
-            reply = await admission.snapshot.upstream.send(attempt.call, attempt.target)
-        except GatewayError as error:
-            outside.tally.provider_failed(attempt.target.provider, error.code)
+            reply = await self._reply(admission)
+        except GatewayError:
             await passage.settle(Figures(failed=True), "failed")
             raise
         except asyncio.CancelledError:
@@ -146,28 +167,29 @@ class Gateway:
             abandon=reply.close,
         )
 
-    async def _link(
-        self, call: Call, principal: Principal, task_credential: str, now: float
-    ) -> TaskLink:
-        catalogue = self._outside.tasks
-        claims = tasks.read_claims(
-            call,
-            key_id=principal.key_id,
-            task_credential=task_credential,
-            credentials=self._credentials,
-            now=now,
-        )
-        pinned, active = await catalogue.recall(principal, claims.session, now)
-        claim = tasks.choose(claims, pinned=pinned, active=active)
-        if claim is None:
-            return TaskLink()
-        if claims.session and claims.explicit:
-            await catalogue.pin(principal, claims.session, claim.text, now)
-        task = await catalogue.find(tasks.canonical(claim.text))
-        return tasks.link(claim, task, principal, now)
+    async def _reply(self, admission: Admission) -> Reply:
+        """Return the reply that answers a call: another call's, or its provider's."""
+        attempt, boarding = admission.attempt, admission.boarding
+        if admission.reply is not None:
+            return admission.reply
+        if boarding is not None and not boarding.leads:
+            return boarding.follow()
+        try:
+            reply = await admission.snapshot.upstream.send(attempt.call, attempt.target)
+            return reply if boarding is None else boarding.carry(reply)
+        except GatewayError as error:
+            self._outside.tally.provider_failed(attempt.target.provider, error.code)
+            if boarding is not None:
+                boarding.fail(error)
+            raise
+        finally:
+            if boarding is not None:
+                boarding.close()
 
     async def _refuse(self, admission: Admission) -> None:
         attempt, outside = admission.attempt, self._outside
+        if admission.reply is not None:
+            await admission.reply.close()
         await outside.quotas.release(admission.reservation, outside.clock())
         await outside.ledger.append(
             ledger.refusal(attempt, self._commitment(attempt), outside.ledger.stamp())
@@ -177,15 +199,3 @@ class Gateway:
         if not ledger.is_linked(attempt):
             return ""
         return self._outside.pseudonyms.commitment(attempt.principal.id, attempt.received_at_us)
-
-
-def _within_the_key(decision: Decision, call: Call, principal: Principal) -> Decision:
-    """Return the decision, or a refusal when the key may not use the model."""
-    if not principal.models or call.model in principal.models or decision.effect == "forbid":
-        return decision
-    refusal = Refusal(
-        code="model_not_allowed",
-        message=f"This key may use {', '.join(sorted(principal.models))}, and not the model asked "
-        "for. Choose one of them, or ask an admin for a key with more models.",
-    )
-    return Decision(effect="forbid", refusal=refusal, policy=decision.policy)

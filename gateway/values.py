@@ -28,6 +28,7 @@ DrawUnit: TypeAlias = Literal["calls", "tokens", "cost_usd"]
 UsageBasis: TypeAlias = Literal["reported", "estimated"]
 Completion: TypeAlias = Literal["complete", "truncated", "cancelled", "failed", "unknown_crash"]
 DecisionKind: TypeAlias = Literal["forwarded", "coalesced", "reused", "refused"]
+ServedKind: TypeAlias = Literal["forwarded", "coalesced", "reused"]
 DisconnectMode: TypeAlias = Literal["drain", "cancel"]
 LikenessKind: TypeAlias = Literal["new", "short", "near", "exact", "retry", "continuation"]
 
@@ -369,6 +370,8 @@ class Reply(Struct, frozen=True, kw_only=True):
     """Give the connection up at once (needed only when `chunks` was not read to its end)."""
     stream: bool
     """Whether the body is a stream of server-sent events."""
+    resumable: bool = False
+    """Whether `chunks` can be read on by another job when the job that read it was cancelled."""
 
 
 class Figures(Struct, frozen=True, kw_only=True):
@@ -419,10 +422,11 @@ class Attempt(Struct, frozen=True, kw_only=True):
     target: Target
     reserve: Reserve
     decision: Decision
-    verdict: Verdict = Verdict(kind="new")
+    verdict: Verdict | None = None
+    """None: a rule had refused the call before its likeness was asked for."""
     units: tuple[str, ...] = ()
     """The 64 smallest keyed hashes of the turn's own 5-grams, 16 hex digits each, sorted."""
-    served: DecisionKind = "forwarded"
+    served: ServedKind = "forwarded"
     """`coalesced` or `reused` when another call's reply answers it."""
     shares: str = ""
     """Request id of the call whose reply answers it; empty for a forwarded one."""

@@ -16,11 +16,12 @@ from typing import Any
 
 import msgspec
 
-from gateway import identity, ledger, metering, policy, tasks, wire
+from gateway import identity, ledger, likeness, metering, policy, sharing, tasks, wire
 from gateway.errors import GatewayError
 from gateway.passage import Admission, Snapshot
 from gateway.pipeline import Answer, Gateway
 from gateway.ports import Outside
+from gateway.repeats import Repeats
 from gateway.stores.memory import MemoryQuotas
 from gateway.stores.memory_ledger import MemoryLedger
 from gateway.stores.memory_registry import MemoryRegistry
@@ -28,6 +29,9 @@ from gateway.values import Call, Inbound, Reply, Target, Task
 from gateway.web.metrics import Tally
 
 PEPPER = b"p" * 32
+SECRET = b"s" * 32
+HIDDEN = (b"authorization", b"x-task-id", b"x-stainless-retry-count")
+OBSERVER = likeness.Observer(SECRET)
 START = 1_767_603_600.0  # 2026-01-05 09:00 UTC
 POLICIES = Path(__file__).parent.parent / "policies" / "default.yaml"
 
@@ -59,6 +63,11 @@ class ScriptedUpstream:
     def target(self, call: Call) -> Target:
         """Return the provider, whatever is asked for."""
         return Target(provider="scripted", model=call.model, format="openai")
+
+    def fingerprint(self, call: Call, target: Target) -> bytes:
+        """Return what the provider sees: the body, and the headers that are no secret."""
+        headers = {k: v for k, v in call.inbound.headers.items() if k not in HIDDEN}
+        return call.inbound.body + repr(sorted(headers.items())).encode()
 
     async def send(self, call: Call, target: Target) -> Reply:
         """Return the scripted reply."""
@@ -99,25 +108,28 @@ class Playbook:
         self.quotas = MemoryQuotas()
         self.tally = Tally()
         self.credentials = tasks.TaskCredentials(b"s" * 32)
+        self.flights = sharing.Flights()
         self.gone = False
         ids = itertools.count(1)
         text = POLICIES.read_text() if policies is None else policies
+        outside = Outside(
+            keys=self.registry.keys,
+            tasks=self.registry.tasks,
+            quotas=self.quotas,
+            ledger=self.ledger,
+            pseudonyms=self.ledger,
+            tally=self.tally,
+            clock=lambda: self.now,
+            new_id=lambda: f"{next(ids):032x}",
+        )
         self.gateway = Gateway(
             snapshot=Snapshot(
                 policies=policy.load([("default.yaml", text)]),
                 upstream=self.upstream,
                 prices=metering.PriceBook({}),
             ),
-            outside=Outside(
-                keys=self.registry.keys,
-                tasks=self.registry.tasks,
-                quotas=self.quotas,
-                ledger=self.ledger,
-                pseudonyms=self.ledger,
-                tally=self.tally,
-                clock=lambda: self.now,
-                new_id=lambda: f"{next(ids):032x}",
-            ),
+            outside=outside,
+            repeats=Repeats(outside, observer=OBSERVER, flights=self.flights, secret=SECRET),
             credentials=self.credentials,
             pepper=PEPPER,
         )
@@ -142,7 +154,14 @@ class Playbook:
         plain = Task(id=task_id, spelling=task_id, root_id=task_id, members=frozenset({"alice"}))
         return msgspec.structs.replace(plain, **changes)
 
-    async def admits(
+    async def admits(self, prompt: str = "fix the parser", **options: Any) -> Admission:
+        """Return what the line decides about a chat call that is not sent then."""
+        admission = await self.places(prompt, **options)
+        if admission.boarding is not None:
+            admission.boarding.close()
+        return admission
+
+    async def places(
         self,
         prompt: str = "fix the parser",
         *,
@@ -151,7 +170,7 @@ class Playbook:
         headers: dict[bytes, bytes] | None = None,
         **fields: Any,
     ) -> Admission:
-        """Return what the line decides about a chat call."""
+        """Return what the line decides about a chat call; forward it, or close its boarding."""
         named = {b"x-task-id": task.encode()} if task else {}
         sent = {b"authorization": b"Bearer " + (key or self.key).encode()} | named | (headers or {})
         body = {"model": "gpt-4o", "messages": [{"role": "user", "content": prompt}]} | fields
@@ -167,7 +186,7 @@ class Playbook:
 
     async def asks(self, prompt: str = "fix the parser", **options: Any) -> Answer:
         """Return the answer to a call the line permits."""
-        admission = await self.admits(prompt, **options)
+        admission = await self.places(prompt, **options)
         return await self.gateway.forward(admission, lambda: self.gone)
 
     async def fails(self, prompt: str = "fix the parser", **options: Any) -> GatewayError:

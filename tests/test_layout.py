@@ -15,10 +15,12 @@ FORBIDDEN = {
     "utils", "util", "helpers", "helper", "common", "core", "base",
     "manager", "managers", "handler", "handlers", "service", "services",
 }  # fmt: skip
-PURE_ROOMS = ("wire", "identity", "tasks", "policy", "quota", "metering", "ledger", "documents")
+PURE_ROOMS = (
+    "wire", "identity", "tasks", "likeness", "policy", "quota", "metering", "ledger", "documents",
+)  # fmt: skip
 """The rooms that do no I/O, right of `ports` in the contracts of pyproject.toml."""
 
-NEVER_AT_START = ("litellm", "typer", "rich", "redis", "psycopg")
+NEVER_AT_START = ("litellm", "typer", "rich", "hiredis", "redis", "psycopg")
 
 
 def is_front(path: Path) -> bool:

@@ -18,13 +18,14 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from gateway import __version__, metering, settings, tasks
+from gateway import __version__, likeness, metering, settings, sharing, tasks
 from gateway.app import budgets, demo, sources
 from gateway.app.reloading import Reloader
 from gateway.errors import ConfigError, RegistryUnavailable
 from gateway.passage import Snapshot
 from gateway.pipeline import Gateway
 from gateway.ports import Outside
+from gateway.repeats import Repeats
 from gateway.stores import memory, secrets
 from gateway.stores.sqlite.ledger import Ledger
 from gateway.stores.sqlite.registry import Registry
@@ -66,18 +67,26 @@ class Application:
         self._jobs: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
+        self.flights = sharing.Flights()
         credentials = tasks.TaskCredentials(hmac.digest(secret, b"task credentials", "sha256"))
+        outside = Outside(
+            keys=self.registry.keys,
+            tasks=self.registry.tasks,
+            quotas=self.quotas,
+            ledger=self.ledger,
+            pseudonyms=self.ledger,
+            tally=self.tally,
+            clock=time.time,
+            new_id=new_id,
+        )
         self.gateway = Gateway(
             snapshot=Snapshot(policies=found.policies, upstream=self.upstream, prices=found.prices),
-            outside=Outside(
-                keys=self.registry.keys,
-                tasks=self.registry.tasks,
-                quotas=self.quotas,
-                ledger=self.ledger,
-                pseudonyms=self.ledger,
-                tally=self.tally,
-                clock=time.time,
-                new_id=new_id,
+            outside=outside,
+            repeats=Repeats(
+                outside,
+                observer=likeness.Observer(secret),
+                flights=self.flights,
+                secret=hmac.digest(secret, b"sharing", "sha256"),
             ),
             credentials=credentials,
             pepper=pepper,
@@ -160,6 +169,7 @@ class Application:
             for job in list(self._jobs):
                 job.cancel()
             await asyncio.gather(*self._jobs, return_exceptions=True)
+            await self.flights.close()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_S):
                     await self.upstream.close()

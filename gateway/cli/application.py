@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
-from gateway.cli import audit, demo, developer, keys, policy, task
+from gateway.cli import audit, demo, developer, keys, likeness, policy, task
 
 _HELP = """
 An LLM gateway whose usage figures cannot be gamed.
@@ -50,6 +50,7 @@ def build() -> typer.Typer:
     program.add_typer(task.group, name="task")
     program.add_typer(keys.group, name="keys")
     program.add_typer(policy.group, name="policy")
+    program.add_typer(likeness.group, name="likeness")
     program.add_typer(audit.group, name="audit")
     return program
 

@@ -26,7 +26,9 @@ class Intent(Struct, frozen=True, kw_only=True, gc=False):
     catalogue: str
     """Digest of the catalogue snapshot the link was judged by."""
     cluster: str | None
+    """What near and exact repeats of one prompt have in common."""
     coalesced_into: str | None
+    """Request id of the call whose reply answered this one."""
     decision: Literal["forwarded", "coalesced", "reused"]
     evidence: str
     kind: Literal["intent"] = "intent"
@@ -60,7 +62,7 @@ class Intent(Struct, frozen=True, kw_only=True, gc=False):
     team: str
     tenant: str
     units: tuple[str, ...] = ()
-    """The smallest keyed hashes of the call's own units; filled once likeness stands."""
+    """The 64 smallest keyed hashes of the turn's own 5-grams (design section 7)."""
 
 
 class Settle(Struct, frozen=True, kw_only=True, gc=False):
@@ -94,9 +96,11 @@ class Refusal(Struct, frozen=True, kw_only=True, gc=False):
 
     attempt_id: str
     catalogue: str
+    cluster: str | None = None
     code: str
     evidence: str
     kind: Literal["refusal"] = "refusal"
+    likeness: str | None = None
     model_requested: str
     n: int = 0
     policy: str
@@ -165,7 +169,11 @@ class CostSettle(Struct, frozen=True, kw_only=True, gc=False):
 class DecisionRecord(Struct, frozen=True, kw_only=True, gc=False):
     """One line of the decision log: diagnostics, kept 30 days, in no report and no total."""
 
+    alike: str = ""
+    """Request id of the earlier call it is like."""
     at_us: int
+    because: str = ""
+    """Why it was found alike or not, as likeness words it."""
     code: str
     effect: str
     facts: dict[str, Any]

@@ -42,11 +42,11 @@ def intent(attempt: Attempt, commitment: str, stamp: Stamp) -> Intent | CostInte
     return Intent(
         attempt_id=attempt.attempt_id,
         catalogue=attempt.catalogue,
-        cluster=None,
-        coalesced_into=None,
-        decision="forwarded",
+        cluster=_cluster(attempt),
+        coalesced_into=attempt.shares or None,
+        decision=attempt.served,
         evidence=link.evidence,
-        likeness=None,
+        likeness=_likeness(attempt),
         model_requested=call.model,
         model_served=attempt.target.model,
         policy=attempt.decision.policy,
@@ -69,6 +69,7 @@ def intent(attempt: Attempt, commitment: str, stamp: Stamp) -> Intent | CostInte
         task_source=link.source,
         team=attempt.principal.team,
         tenant=attempt.principal.tenant,
+        units=attempt.units,
     )
 
 
@@ -115,8 +116,10 @@ def refusal(attempt: Attempt, commitment: str, stamp: Stamp) -> Refusal | CostIn
     return Refusal(
         attempt_id=attempt.attempt_id,
         catalogue=attempt.catalogue,
+        cluster=_cluster(attempt),
         code=code,
         evidence=link.evidence,
+        likeness=_likeness(attempt),
         model_requested=call.model,
         policy=attempt.decision.policy,
         principal=commitment,
@@ -137,9 +140,11 @@ def refusal(attempt: Attempt, commitment: str, stamp: Stamp) -> Refusal | CostIn
 
 def decision(attempt: Attempt, facts: Facts, pseudonym: str) -> DecisionRecord:
     """Return the line of the decision log for a call, linked or not."""
-    made = attempt.decision
+    made, verdict = attempt.decision, attempt.verdict
     return DecisionRecord(
+        alike=verdict.earlier if verdict else "",
         at_us=attempt.received_at_us,
+        because=verdict.reason if verdict else "",
         code="" if made.refusal is None else made.refusal.code,
         effect=made.effect,
         facts=facts | {"principal.id": pseudonym, "principal.key_id": ""},
@@ -168,6 +173,14 @@ def _cost_intent(
         settled=settled,
         team=attempt.principal.team,
     )
+
+
+def _likeness(attempt: Attempt) -> str | None:
+    return attempt.verdict.kind if attempt.verdict else None
+
+
+def _cluster(attempt: Attempt) -> str | None:
+    return (attempt.verdict.cluster or None) if attempt.verdict else None
 
 
 def _retry_count(attempt: Attempt) -> int:

@@ -2,14 +2,27 @@
 What admins decide, and what follows from it for one call.
 
 `load` turns policy files into one immutable, checked `PolicySet`. For each call `facts`
-says what a rule may look at, `plan` which quotas and budgets to draw on, and `decide`
-what happens, given what those answered. All pure: the clock is an argument.
+says what a rule may look at, `Plans` which quotas and budgets to draw on for each kind of
+likeness it may turn out to have, and `decide` what happens, given what those answered.
+All pure: the clock is an argument.
 """
 
-from gateway.policy.decision import Plan, decide, plan
+from gateway.policy.decision import decide
 from gateway.policy.document import load
 from gateway.policy.facts import facts
+from gateway.policy.plans import Plan, Plans, plan
 from gateway.policy.policies import PolicySet
 from gateway.policy.rules import Budget, Limit, Rule
 
-__all__ = ["Budget", "Limit", "Plan", "PolicySet", "Rule", "decide", "facts", "load", "plan"]
+__all__ = [
+    "Budget",
+    "Limit",
+    "Plan",
+    "Plans",
+    "PolicySet",
+    "Rule",
+    "decide",
+    "facts",
+    "load",
+    "plan",
+]

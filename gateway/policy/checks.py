@@ -4,7 +4,8 @@ What a well-typed condition may still not do, read from its syntax tree.
 Its size, its loops and its lists are bounded. A fact with a fixed set of values is
 compared only with members of that set, and only by `==`, `!=` and `in`: a comparison
 with anything else would be a rule that silently never (or always) matches. Names have
-no order. Nothing hides its type, or takes a pattern from a call.
+no order. Nothing hides its type, or takes a pattern from a call. A fact that only keeps
+counters apart is not read at all.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,7 @@ def check(tree: Syntax) -> Wrong:
     root = tree.root
     yield from _bounds(root)
     for node in root.walk():
+        yield from _counted_only(node)
         yield from _fixed_sets(node)
         if node.kind == "call":
             yield from _call(node, tree.overloads.get(node.id, ()))
@@ -100,6 +102,12 @@ _ORDER_HINTS = {"task.evidence": ": use task.evidence_rank (0 none … 3 verifie
 
 def _first_name(node: Tree) -> str:
     return next((each.name for each in node.below if each.kind == "name"), "")
+
+
+def _counted_only(node: Tree) -> Wrong:
+    if _is_fact(node) and DECLARED[node.name].counted_only:
+        named = f"name it in a quota's 'by', as in {{calls: 10, per: 1m, by: [{node.name}]}}"
+        yield node, f"{node.name} can be counted by, not compared: {named}"
 
 
 def _fixed_sets(node: Tree) -> Wrong:

@@ -1,46 +1,19 @@
 """
-From facts to a decision, in two pure steps.
+From a plan to a decision, given what quotas and budgets answered.
 
-`plan` says which quotas and budgets a call must draw on; `decide` says what happens,
-given what they answered. The same code answers a live call, an explanation and a replay.
+The same code answers a live call, an explanation and a replay.
 """
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from math import ceil
 
-from msgspec import Struct, structs
+from msgspec import structs
 
-from gateway.policy.matching import Matched
-from gateway.policy.policies import PolicySet
-from gateway.policy.rules import Limit, Rule
-from gateway.values import Decision, Draw, Effect, Facts, Reading, Refusal, Reserve
+from gateway.policy.plans import NANO, Plan
+from gateway.values import Decision, Draw, Effect, Reading, Refusal
 
 WAIT_NAMED_ALONE_MAX_S = 120
-NANO = Decimal(10**9)
-
-
-class Plan(Struct, frozen=True, kw_only=True):
-    """What the rules say of a call, and what has to be asked before a decision."""
-
-    draws: tuple[Draw, ...]
-    """One for each quota and budget that counts this call; none when a rule forbids it."""
-    matched: Matched
-    policies: PolicySet
-    now: float
-
-    @property
-    def errors(self) -> tuple[str, ...]:
-        """Return the ids of the rules whose condition erred: count them, and show them."""
-        return self.matched.errors
-
-
-def plan(policies: PolicySet, facts: Facts, reserve: Reserve, now: float) -> Plan:
-    """Match every rule, and list the draws of those that limit."""
-    matched = policies.matcher.match(facts)
-    draws = tuple([_draw(rule, facts, reserve, now) for rule in matched.limits])
-    return Plan(draws=draws, matched=matched, policies=policies, now=now)
 
 
 def decide(plan: Plan, readings: Sequence[Reading]) -> Decision:
@@ -57,34 +30,6 @@ def decide(plan: Plan, readings: Sequence[Reading]) -> Decision:
     if not reasons:
         return structs.replace(plan.matched.decision, would_have=would_have)
     return _refused(plan, reasons, would_have)
-
-
-def _draw(rule: Rule, facts: Facts, reserve: Reserve, now: float) -> Draw:
-    limit = rule.limit
-    assert limit is not None
-    window_s: float = limit.window_s
-    period_start = None
-    if limit.period is not None:
-        period_start, period_end = limit.bounds(now)
-        window_s = period_end - period_start
-    return Draw(
-        rule=rule.id,
-        key=limit.key(facts),
-        unit=limit.unit,
-        amount=_amount(limit, reserve),
-        limit=limit.amount,
-        window_s=window_s,
-        period_start=period_start,
-        shadow=rule.shadow,
-    )
-
-
-def _amount(limit: Limit, reserve: Reserve) -> int:
-    if limit.unit == "calls":
-        return 1
-    if limit.unit == "tokens":
-        return reserve.input_tokens + reserve.output_tokens
-    return ceil(reserve.cost_usd * NANO)
 
 
 def _refused(plan: Plan, readings: Sequence[Reading], would_have: tuple[str, ...]) -> Decision:

@@ -19,6 +19,7 @@ from gateway.policy.rules import OnStoreFailure, Reuse, Rule, Settings
 from gateway.values import Obligations
 
 VERSION = 1
+REUSE_DAYS_MAX = 7
 FILE_SIZE_MAX = 500_000
 
 
@@ -57,7 +58,10 @@ def load(files: Sequence[tuple[str, str]]) -> PolicySet:
         reuse=given.get("reuse", Reuse()),
     )
     return PolicySet(
-        tuple(draft.rules.values()), settings, _notes(draft), _canonical(draft, settings)
+        tuple(draft.rules.values()),
+        settings,
+        _notes(draft, settings.reuse),
+        _canonical(draft, settings),
     )
 
 
@@ -107,10 +111,18 @@ def _on_store_failure(fields: Fields) -> OnStoreFailure:
 def _reuse(fields: Fields) -> Reuse:
     inner = Fields(fields.items["reuse"], fields.problems, "reuse")
     inner.only("exact", "share", "ttl")
-    default = Reuse()
+    default, before = Reuse(), len(fields.problems)
     exact = inner.choice("exact", ("off", "coalesce", "coalesce_sampled", "store"), default.exact)
     share = inner.choice("share", ("principal", "team", "tenant"), default.share)
-    ttl_s = seconds(inner, "ttl") if "ttl" in inner else default.ttl_s
+    ttl_s = seconds(inner, "ttl", days_max=REUSE_DAYS_MAX) if "ttl" in inner else default.ttl_s
+    if len(fields.problems) > before:
+        return default
+    if exact == "store" and "ttl" not in inner:
+        said = "'exact: store' needs 'ttl', how long a reply is kept: such as ttl: 10m"
+        fields.problems.add(inner.node, said, key="exact")
+    if exact != "store" and "ttl" in inner:
+        said = f"'ttl' goes with 'exact: store' alone: {exact!r} keeps no reply; remove it"
+        fields.problems.add(inner.node, said, key="ttl")
     return structs.replace(default, exact=exact, share=share, ttl_s=ttl_s)
 
 
@@ -121,11 +133,11 @@ _SETTINGS: Mapping[str, Any] = {
 }
 
 
-def _notes(draft: _Draft) -> list[str]:
-    if "reuse" not in draft.settings:
+def _notes(draft: _Draft, reuse: Reuse) -> list[str]:
+    if reuse.exact != "off" or reuse.share == Reuse().share:
         return []
-    node = draft.settings["reuse"][0]
-    return [f"{node.place}: `reuse` is checked, but has no effect yet: no reply is shared"]
+    place = draft.settings["reuse"][0].place
+    return [f"{place}: `share: {reuse.share}` has no effect while `exact` is off"]
 
 
 def _canonical(draft: _Draft, settings: Settings) -> object:

@@ -3,7 +3,8 @@ The facts a policy may look at: declared once, typed, by dotted name.
 
 A fact with members takes one of a fixed set of values, and a condition may compare
 it only with those. `few` says that a deployment sees only a handful of values of
-it, so that what a rule says of them can be remembered.
+it, so that what a rule says of them can be remembered. What a call is like is known only
+once the store was asked: until then its kind is `new`, and its cluster empty.
 """
 
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from gateway.values import (
     Call,
     Evidence,
     Facts,
+    LikenessKind,
     Principal,
     Reserve,
     Role,
@@ -37,8 +39,12 @@ class Fact(Struct, frozen=True, kw_only=True):
     about: str
     members: tuple[str, ...] = ()
     few: bool = False
+    counted_only: bool = False
+    """Whether it only keeps counters apart: no condition may read it."""
 
 
+KIND = "likeness.kind"
+CLUSTER = "likeness.cluster"
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 ROUTES = ("chat", "completions", "responses", "embeddings", "messages", "count_tokens")
 
@@ -77,6 +83,18 @@ _LIST = (
     _fact("task.team", "text", "the team that owns the task", few=True),
     _fact("task.value", "number", "the task's value budget, 0 when it has none"),
     _fact("task.lenient", "flag", "served although not verified (just closed, stale)", few=True),
+    _fact(
+        KIND,
+        "text",
+        "how the call is like earlier ones of its caller for its task",
+        members=get_args(LikenessKind),
+    ),
+    Fact(
+        name=CLUSTER,
+        type="text",
+        about="what calls alike have in common; only to count `by`",
+        counted_only=True,
+    ),
     _fact("now.year", "whole", "the year, UTC"),
     _fact("now.month", "whole", "1 to 12, UTC"),
     _fact("now.day", "whole", "day of the month, UTC"),
@@ -103,14 +121,28 @@ COUNTABLE: Mapping[str, str] = {
     **{
         fact.name: fact.name
         for fact in _LIST
-        if fact.type in ("text", "flag") and not fact.name.startswith("now.")
+        if fact.type in ("text", "flag") and not fact.name.startswith("now.") and fact.name != KIND
     },
 }
-"""What a quota or a budget may count `by`, and the fact it stands for."""
+"""What a quota may count `by`, and the fact it stands for."""
+
+KEPT = ("principal", "team", "task", "root", "model")
+"""What a budget may count `by`: the ledger can count it again after a restart."""
+
+NOT_KNOWN: Mapping[str, str] = {KIND: "new", CLUSTER: ""}
+"""What stands for likeness before the store was asked, and in records older than it."""
 
 
-def facts(call: Call, principal: Principal, link: TaskLink, reserve: Reserve, now: float) -> Facts:
-    """Return every declared fact of one call."""
+def facts(
+    call: Call,
+    principal: Principal,
+    link: TaskLink,
+    reserve: Reserve,
+    now: float,
+    *,
+    tool_results_only: bool,
+) -> Facts:
+    """Return every declared fact of one call; what it is like is not known yet."""
     year, month, day, weekday, hour, minute = _calendar(int(now // 60))
     route = call.inbound.route
     return {
@@ -118,7 +150,7 @@ def facts(call: Call, principal: Principal, link: TaskLink, reserve: Reserve, no
         "call.route": route.name,
         "call.stream": call.stream,
         "call.metered": route.metered,
-        "call.tool_results_only": call.tool_results_only,
+        "call.tool_results_only": tool_results_only,
         "call.choices": call.choices,
         "call.input_tokens": reserve.input_tokens,
         "call.output_tokens_max": reserve.output_tokens,
@@ -136,6 +168,7 @@ def facts(call: Call, principal: Principal, link: TaskLink, reserve: Reserve, no
         "task.team": link.team,
         "task.value": link.value,
         "task.lenient": link.lenient,
+        **NOT_KNOWN,
         "now.year": year,
         "now.month": month,
         "now.day": day,

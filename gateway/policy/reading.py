@@ -1,12 +1,13 @@
 """One rule of a policy file: from its node to a checked `Rule`, or to what is wrong with it."""
 
 import re
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from gateway.documents import Fields, Node, Problems, nearest
 from gateway.policy import cel
 from gateway.policy.cel import Condition
-from gateway.policy.facts import COUNTABLE
+from gateway.policy.facts import CLUSTER, COUNTABLE, KEPT
 from gateway.policy.rules import Limit, Period, Rule, key_prefix, named
 from gateway.values import DrawUnit, Effect, Refusal
 
@@ -26,7 +27,7 @@ PERIODS: tuple[Period, ...] = ("hour", "day", "week", "month")
 UNITS: tuple[DrawUnit, ...] = ("calls", "tokens", "cost_usd")
 EFFECTS: tuple[Effect, ...] = ("permit", "throttle", "forbid")
 NANO = 10**9
-TIME_S_MAX = 31 * 86_400
+DAYS_MAX = 31
 AMOUNT_MAX = 10**15
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -121,14 +122,14 @@ def _limit(fields: Fields, rule_id: str) -> Limit | None:
     inner.only(*UNITS, span, "by")
     inner.need(span, "by")
     unit, amount, text = _amount(inner)
-    by = _by(inner)
+    by = _by(inner, COUNTABLE if key == "quota" else {name: COUNTABLE[name] for name in _KEPT})
     period = _period(inner)
     return Limit(
         unit=unit,
         amount=amount,
         text=text,
         by=tuple(COUNTABLE[name] for name in by),
-        by_text=f" for each {' and '.join(by)}" if by else "",
+        by_text=_by_text(by),
         window_s=seconds(inner, "per") if "per" in inner else 0,
         per=inner.text("per"),
         period=period,
@@ -155,12 +156,19 @@ def _amount(inner: Fields) -> tuple[DrawUnit, int, str]:
     return unit, amount, text
 
 
-def _by(inner: Fields) -> list[str]:
+_KEPT = (*KEPT, *(COUNTABLE[name] for name in KEPT))
+
+
+def _by(inner: Fields, countable: Mapping[str, str]) -> list[str]:
     names: list[str] = []
     for item in inner.nodes("by"):
         name = item.value if isinstance(item.value, str) else ""
-        if name not in COUNTABLE:
-            hint = nearest(name, COUNTABLE) or f"; expected some of {', '.join(COUNTABLE)}"
+        if name in COUNTABLE and name not in countable:
+            # A cluster is forgotten before a period is over; the ledger does not hold the others.
+            said = f"the ledger counts budgets by {', '.join(KEPT)}: a quota can count by {name!r}"
+            inner.problems.add(item, said)
+        elif name not in COUNTABLE:
+            hint = nearest(name, countable) or f"; expected some of {', '.join(countable)}"
             inner.problems.add(item, f"cannot count by {item.shown}{hint}")
         elif COUNTABLE[name] in [COUNTABLE[each] for each in names]:
             inner.problems.add(item, f"{name!r} is counted by already, expected it once")
@@ -169,12 +177,17 @@ def _by(inner: Fields) -> list[str]:
     return names
 
 
-def seconds(inner: Fields, key: str) -> int:
+def _by_text(by: Sequence[str]) -> str:
+    named = ["group of near-identical prompts" if name == CLUSTER else name for name in by]
+    return f" for each {' and '.join(named)}" if named else ""
+
+
+def seconds(inner: Fields, key: str, *, days_max: int = DAYS_MAX) -> int:
     """Return the seconds a time such as `6h` stands for."""
     found = _TIME.fullmatch(inner.text(key))
     time_s = int(found[1]) * _SECONDS[found[2]] if found else 0
-    if not 1 <= time_s <= TIME_S_MAX:
-        inner.expected(key, "a time such as 30s, 1m, 6h or 1d, at most 31d")
+    if not 1 <= time_s <= days_max * _SECONDS["d"]:
+        inner.expected(key, f"a time such as 30s, 1m, 6h or 1d, at most {days_max}d")
     return time_s
 
 
@@ -185,13 +198,16 @@ def _period(inner: Fields) -> Period | None:
 
 def _default_code(effect: Effect, limit: Limit | None) -> str:
     if limit is not None:
-        return "quota_exceeded"
+        return "near_identical_rate" if limit.by_cluster else "quota_exceeded"
     return "policy_forbids" if effect == "forbid" else ""
 
 
 def _default_message(limit: Limit | None) -> str:
     if limit is None:
         return "A rule of this gateway forbids this call."
+    if limit.by_cluster:
+        rate = f"{limit.text} per {limit.per}"
+        return f"This is nearly the same prompt again and again, more than {rate}."
     if limit.period is None:
         return f"The quota of {limit.text} per {limit.per}{limit.by_text} is used up."
     return f"The budget of {limit.text} per {limit.period}{limit.by_text} is used up."

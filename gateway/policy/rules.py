@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.policy.cel import Condition
+from gateway.policy.facts import CLUSTER, KIND
 from gateway.values import DrawUnit, Effect, Facts, Obligations, Refusal
 
 Period: TypeAlias = Literal["hour", "day", "week", "month"]
@@ -44,9 +45,18 @@ class Limit(Struct, frozen=True, kw_only=True):
     prefix: str
     """The part of every draw key that is the same for all calls."""
 
+    @property
+    def by_cluster(self) -> bool:
+        """Return whether each likeness cluster has a counter of its own."""
+        return CLUSTER in self.by
+
     def key(self, facts: Facts) -> str:
-        """Return which counter a call draws on; no two sets of values share one."""
-        return _joined(self.prefix, [facts[name] for name in self.by])
+        """
+        Return which counter a call draws on; no two sets of values share one.
+
+        A cluster has a mark in its place: the store, which finds it out, adds it at the end.
+        """
+        return _joined(self.prefix, [None if by == CLUSTER else facts[by] for by in self.by])
 
     def bounds(self, now: float) -> tuple[float, float]:
         """Return when the current period of a budget began, and when it ends (Unix seconds)."""
@@ -59,10 +69,13 @@ def key_prefix(rule: str, unit: str, period: str) -> str:
     return f"{rule}/{unit}/{period}"
 
 
-def _joined(prefix: str, values: Sequence[str | bool]) -> str:
+def _joined(prefix: str, values: Sequence[str | bool | None]) -> str:
     """Return a counter's key: unambiguous whatever the values hold, and of bounded length."""
     key = prefix
     for value in values:
+        if value is None:
+            key = f"{key}|@"  # no value looks so: each begins with its length or `sha256:`
+            continue
         text = value if isinstance(value, str) else str(value)
         if len(text) > KEY_VALUE_LENGTH_MAX:
             key = f"{key}|sha256:{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()}"
@@ -106,6 +119,22 @@ class Rule(Struct, frozen=True, kw_only=True):
     """What it says when it refuses; a limit adds how long to wait."""
 
     @property
+    def reads_kind(self) -> bool:
+        """Return whether its condition asks what kind of likeness a call has."""
+        return self.condition is not None and KIND in self.condition.reads
+
+    @property
+    def by_cluster(self) -> bool:
+        """Return whether it counts each likeness cluster apart."""
+        return self.limit is not None and self.limit.by_cluster
+
+    @property
+    def free_when_shared(self) -> bool:
+        """Return whether a call that shares a reply does not draw on its limit."""
+        counts_calls = self.limit is not None and self.limit.unit == "calls"
+        return not counts_calls or self.by_cluster or self.reads_kind
+
+    @property
     def named(self) -> str:
         """Return the words that name the rule at the end of a refusal."""
         return named(self.id, self.refusal.place)
@@ -143,11 +172,14 @@ class OnStoreFailure(Struct, frozen=True, kw_only=True):
 
 
 class Reuse(Struct, frozen=True, kw_only=True):
-    """How replies may be shared. Checked, and without effect until likeness lands."""
+    """Which calls may be answered by the reply to another that is exactly alike, and whose."""
 
     exact: Literal["off", "coalesce", "coalesce_sampled", "store"] = "off"
+    """coalesce: with one under way, unless answers are meant to differ; `_sampled`: even then."""
     share: Literal["principal", "team", "tenant"] = "principal"
+    """Among whose calls."""
     ttl_s: int = 0
+    """How long `store` keeps a reply; 0 for all others."""
 
 
 def digest(canonical: Mapping[str, object]) -> str:

@@ -6,6 +6,7 @@ from typing import Protocol
 from gateway import settings
 from gateway.errors import ModelUnknown, RouteUnsupported
 from gateway.settings import Deployment
+from gateway.upstream.fingerprints import Fingerprints
 from gateway.values import Call, Reply, Route, Target
 
 TRANSLATED_ROUTES = ("chat", "messages")
@@ -38,6 +39,7 @@ class Providers:
         self._targets: dict[str, Target] = {}
         self._catch_all: Target | None = None
         self._senders = {name: _sender(provider) for name, provider in deployment.providers.items()}
+        self._fingerprints = Fingerprints(deployment.providers)
         for name, entry in deployment.models.items():
             kind = deployment.providers[entry.provider].format
             if name == "*":
@@ -65,6 +67,14 @@ class Providers:
         if target.format != "simulated":
             _check_route(call.inbound.route, target)
         return target
+
+    def fingerprint(self, call: Call, target: Target) -> bytes:
+        """
+        Return all of a call that its provider will see, but for how often its SDK has tried.
+
+        No two calls that differ share one. It may hold a prompt: it is only to be hashed.
+        """
+        return self._fingerprints.of(call, target)
 
     async def send(self, call: Call, target: Target) -> Reply:
         """

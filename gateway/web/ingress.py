@@ -128,7 +128,7 @@ class Ingress:
             head += gateway_headers(admission, "refused")
             await _send_whole(exchange, status, head, body)
             return
-        exchange.decision = "forwarded"
+        exchange.decision = attempt.served
         if attempt.call.stream or attempt.decision.obligations.disconnect == "cancel":
             await self._watched(exchange, admission)
         else:
@@ -210,6 +210,7 @@ class Ingress:
             (b"x-request-id", request_id.encode()),
             (b"x-goodgate-task", b""),
             (b"x-goodgate-evidence", b"none"),
+            (b"x-goodgate-likeness", b""),
             (b"x-goodgate-decision", b"refused"),
             (b"x-goodgate-policy", self._gateway.snapshot.policies.digest.encode()),
         ]
@@ -279,9 +280,15 @@ def gateway_headers(admission: Admission, decision: str) -> list[tuple[bytes, by
         (b"x-request-id", attempt.request_id.encode()),
         (b"x-goodgate-task", link.task_id.encode()),
         (b"x-goodgate-evidence", link.evidence.encode()),
+        (b"x-goodgate-likeness", attempt.verdict.kind.encode() if attempt.verdict else b""),
         (b"x-goodgate-decision", decision.encode()),
         (b"x-goodgate-policy", attempt.decision.policy.encode()),
     ]
+    if attempt.verdict and attempt.verdict.earlier:
+        # So that whoever is slowed for a repeat can see which call it repeats, and why.
+        headers.append((b"x-goodgate-likeness-of", attempt.verdict.earlier.encode()))
+    if attempt.shares:
+        headers.append((b"x-goodgate-shares", attempt.shares.encode()))
     if link.problem:
         # Served or not, its caller should learn what is wrong with the task.
         headers.append((b"x-goodgate-task-problem", link.problem.encode()))

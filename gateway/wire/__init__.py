@@ -11,11 +11,13 @@ from gateway.wire.outgoing import outgoing_body
 from gateway.wire.replies import Reader, reader
 from gateway.wire.routes import ROUTES, ROUTES_BY_PATH, locate
 from gateway.wire.shapes import model, models, problem
+from gateway.wire.toolless import is_tool_free
 
 __all__ = [
     "ROUTES",
     "ROUTES_BY_PATH",
     "Reader",
+    "is_tool_free",
     "locate",
     "model",
     "models",

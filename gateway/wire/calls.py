@@ -13,9 +13,11 @@ import msgspec
 from msgspec import Struct
 
 from gateway.errors import InvalidRequest, TaskConflict
-from gateway.values import Call, Inbound
+from gateway.values import Call, Inbound, Turn
 from gateway.wire import fields, objects, size, turns
 from gateway.wire.objects import Fields
+
+_SAMPLING: Final = ("temperature", "top_p")
 
 
 class _Grammar(Struct, frozen=True, kw_only=True):
@@ -26,8 +28,12 @@ class _Grammar(Struct, frozen=True, kw_only=True):
     output_max: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     streams: bool = True
-    tool_results: Callable[[bytes], bool] | None = None
+    turn: Callable[[bytes], Turn] = turns.messages
     anthropic: bool = False
+    state: tuple[str, ...] = ()
+    """Fields that name something the provider keeps, and changes with the call."""
+    kept: tuple[str, ...] = ()
+    """Fields that name the conversation so far, which the provider has."""
 
 
 _GRAMMARS: Final[Mapping[str, _Grammar]] = {
@@ -36,32 +42,45 @@ _GRAMMARS: Final[Mapping[str, _Grammar]] = {
         content="messages",
         output_max=("max_completion_tokens", "max_tokens"),
         choices=("n",),
-        tool_results=turns.chat,
     ),
     # https://platform.openai.com/docs/api-reference/completions/create
-    "completions": _Grammar(content="prompt", output_max=("max_tokens",), choices=("n", "best_of")),
+    "completions": _Grammar(
+        content="prompt",
+        output_max=("max_tokens",),
+        choices=("n", "best_of"),
+        turn=turns.prompts,
+    ),
     # https://platform.openai.com/docs/api-reference/responses/create
     "responses": _Grammar(
-        content="input", output_max=("max_output_tokens",), tool_results=turns.responses
+        content="input",
+        output_max=("max_output_tokens",),
+        turn=turns.items,
+        state=("conversation", "background"),
+        kept=("conversation", "previous_response_id"),
     ),
     # https://platform.openai.com/docs/api-reference/embeddings/create
-    "embeddings": _Grammar(content="input", streams=False),
+    "embeddings": _Grammar(content="input", streams=False, turn=turns.prompts),
     # https://platform.claude.com/docs/en/api/messages
     "messages": _Grammar(
         content="messages",
         output_max=("max_tokens",),
-        tool_results=turns.anthropic,
         anthropic=True,
+        state=("container",),
     ),
     # https://platform.claude.com/docs/en/api/messages-count-tokens
-    "count_tokens": _Grammar(
-        content="messages", streams=False, tool_results=turns.anthropic, anthropic=True
-    ),
+    "count_tokens": _Grammar(content="messages", streams=False, anthropic=True),
 }
 _READ: Final = frozenset(
     name
     for grammar in _GRAMMARS.values()
-    for name in (grammar.content, *grammar.output_max, *grammar.choices)
+    for name in (
+        grammar.content,
+        *grammar.output_max,
+        *grammar.choices,
+        *grammar.state,
+        *grammar.kept,
+        *_SAMPLING,
+    )
 ) | {"model", "stream", "stream_options", "metadata", "task", "system"}
 
 _BRANCH_MARK: Final = b"Current branch: "
@@ -109,7 +128,9 @@ def parse(inbound: Inbound) -> Call:
         session_hint=_session(metadata) if grammar.anthropic and metadata else "",
         branch_hint=_branch(found) if grammar.anthropic else "",
         input_tokens_estimate=size.input_tokens(len(body), chars, content),
-        tool_results_only=grammar.tool_results is not None and grammar.tool_results(content),
+        turn=_turn(found, grammar, content),
+        variety=_variety(found, grammar),
+        stateful=_stateful(found, grammar),
     )
 
 
@@ -138,6 +159,27 @@ def _choices(found: Fields, grammar: _Grammar, content: bytes) -> int:
         if prompts and bytes(prompts[0])[:1] in (b'"', b"["):
             return choices * len(prompts)
     return choices
+
+
+def _turn(found: Fields, grammar: _Grammar, content: bytes) -> Turn:
+    if any(fields.given(found, name) for name in grammar.kept):
+        return turns.continued(content)
+    return grammar.turn(content)
+
+
+def _variety(found: Fields, grammar: _Grammar) -> bool:
+    """Return whether answers are meant to differ from one call to the next, or in one."""
+    if any(fields.positive(found, name) for name in _SAMPLING):
+        return True
+    return (_largest(found, grammar.choices, least=1, most=fields.CHOICES_MAX) or 1) > 1
+
+
+def _stateful(found: Fields, grammar: _Grammar) -> bool:
+    """Return whether the call changes something at its provider, but for what it answers."""
+    return any(
+        fields.flag(found, name) if name == "background" else fields.given(found, name)
+        for name in grammar.state
+    )
 
 
 def _task(found: Fields, metadata: Fields) -> str:

@@ -22,6 +22,7 @@ NULL: Final = msgspec.Raw(b"null")
 
 _string: Final = msgspec.json.Decoder(str)
 _count: Final = msgspec.json.Decoder(int)
+_number: Final = msgspec.json.Decoder(float)
 
 
 def model(fields: Fields) -> str:
@@ -70,6 +71,23 @@ def count(fields: Fields, name: str, least: int = 0, most: int = COUNT_MAX) -> i
     if not least <= value <= most:
         raise InvalidRequest(f"`{name}` must be a whole number from {least} to {most}.")
     return value
+
+
+def positive(fields: Fields, name: str) -> bool:
+    """Return whether a number above 0 is given; what is none counts, its provider refuses it."""
+    raw = fields.get(name)
+    if raw is None or raw == NULL:
+        return False
+    try:
+        return _number.decode(raw) > 0
+    except msgspec.DecodeError:
+        return True
+
+
+def given(fields: Fields, name: str) -> bool:
+    """Return whether a field has any value at all."""
+    raw = fields.get(name)
+    return raw is not None and raw != NULL
 
 
 def nested(fields: Fields, name: str) -> Fields:

@@ -1,98 +1,200 @@
 """
-What a conversation's last turn is made of, read from its end.
+What a call says since the model last spoke, read from the end of its conversation.
 
-Agents send the whole conversation with every call; whether the newest part is tool
-results and nothing else is asked of the tail alone, and of no tail that cannot be.
-A name spelled with escapes is taken for no tool result: the strict reading wins.
+Agents send the whole conversation with every call, and only its newest part is theirs
+to be judged by. So a conversation is walked backwards, and of a long one little more is
+decoded than that part. An assistant message with nothing after it (a prefill) ends
+nothing: else one letter of it would hide a repeat. Nothing here is ever refused: what
+is of no known shape is left out, for its provider to refuse.
 """
 
-from collections.abc import Callable
+import json
+import re
+from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
-_turns: Final = msgspec.json.Decoder(list[Raw])
+from gateway.values import Turn
+from gateway.wire import parts
+from gateway.wire.parts import Heard, Item
 
+BEFORE_CHARS_MAX: Final = 2_000
+"""How much of what the model said last goes with a turn."""
 
-class _Turn(Struct, gc=False):
-    role: Any = None
-    type: Any = None
+_WHOLE_BYTES_MAX: Final = 4_096
+"""A conversation this short is decoded at once."""
+_REACH_BYTES: Final = 65_536
+"""How far from its end the model's last turn is looked for."""
+_STARTS_MAX: Final = 8
 
+_ASSISTANT: Final = (b'"assistant"',)
+_MODEL_ITEMS: Final = (b'_call"', b'"assistant"', b'"reasoning"')
+"""What stands in the model's own messages and items, and seldom elsewhere."""
+_MODEL_KINDS: Final = frozenset(
+    {"reasoning", "compaction", "item_reference", "mcp_list_tools", "mcp_approval_request"}
+)
+_INSTRUCTIONS: Final = ("system", "developer")
+_IDS: Final = re.compile(rb"\[[ \t\r\n]*-?[0-9]")
+_BLANKS: Final = b" \t\r\n"
 
-class _Blocks(Struct, gc=False):
-    content: list[_Turn]
-    role: str
-
-
-_turn: Final = msgspec.json.Decoder(_Turn)
-_blocks: Final = msgspec.json.Decoder(_Blocks)
-
-
-def chat(messages: bytes) -> bool:
-    """Return whether only `tool` messages follow the last assistant message."""
-    return _since_assistant(messages, b'"tool"') and _only(messages, _chat_turn, whole=False)
-
-
-def anthropic(messages: bytes) -> bool:
-    """Return whether only `tool_result` blocks follow the last assistant message."""
-    return _since_assistant(messages, b'"tool_result"') and _only(
-        messages, _anthropic_turn, whole=False
-    )
+_items: Final = msgspec.json.Decoder(list[Raw])
+_anything: Final = msgspec.json.Decoder()
 
 
-def responses(items: bytes) -> bool:
-    """
-    Return whether only outputs of tools follow the model's last item.
-
-    The model's items may be left with the provider (`previous_response_id`), so an input
-    of nothing but outputs counts.
-    """
-    return b'_output"' in items and _only(items, _responses_item, whole=True)
+def messages(content: bytes) -> Turn:
+    """Return the turn that ends the `messages` of a chat or of Anthropic's messages API."""
+    return _read(content, _ASSISTANT)
 
 
-def _since_assistant(messages: bytes, mark: bytes) -> bool:
-    """Return whether a mark stands somewhere after the last assistant message begins."""
-    start = messages.rfind(b'"assistant"')
-    return start >= 0 and mark in messages[start:]
+def items(content: bytes) -> Turn:
+    """Return the turn that ends the `input` of a Responses call."""
+    return _read(content, _MODEL_ITEMS)
 
 
-def _only(turns: bytes, kind: Callable[[Raw], bool | None], *, whole: bool) -> bool:
-    """
-    Return whether the turns at the end are all tool results, and there is one at least.
+def continued(content: bytes) -> Turn:
+    """Return the turn of an `input` whose conversation its provider keeps: all of it."""
+    return _read(content, ())
 
-    `kind` says True for a tool result, None for the model's own turn, False for the rest.
-    `whole` is the answer when the model's turn is never met.
-    """
-    results = 0
+
+def prompts(content: bytes) -> Turn:
+    """Return the turn that a prompt, or a list of them, is; token ids count as attached."""
     try:
-        for turn in reversed(_turns.decode(turns)):
-            verdict = kind(turn)
-            if verdict is None:
-                return results > 0
-            if not verdict:
-                return False
-            results += 1
-    except (msgspec.DecodeError, RecursionError):
-        return False
-    return whole and results > 0
+        return _prompts(content) if content[:1] == b"[" else _alone(content)
+    except RecursionError:
+        return _deep(content)
 
 
-def _chat_turn(raw: Raw) -> bool | None:
-    role = _turn.decode(raw).role
-    return None if role == "assistant" else role == "tool"
+def _read(content: bytes, marks: tuple[bytes, ...]) -> Turn:
+    """Return the last turn of a conversation; without marks, all of it as one turn."""
+    try:
+        return _last(content, marks) if content[:1] == b"[" else _alone(content)
+    except RecursionError:
+        return _deep(content)
 
 
-def _anthropic_turn(raw: Raw) -> bool | None:
-    if _turn.decode(raw).role == "assistant":
+def _deep(content: bytes) -> Turn:
+    """Return the turn of what is nested too deeply to be taken apart: it stands for itself."""
+    return Turn(attachments=(sha256(content).digest(),))
+
+
+def _alone(content: bytes) -> Turn:
+    """Return the turn of a content that is no list."""
+    heard = Heard()
+    heard.content(_load(content))
+    return heard.turn()
+
+
+def _prompts(content: bytes) -> Turn:
+    if _IDS.match(content):
+        return Turn(attachments=(_ids(content),))
+    heard = Heard()
+    for prompt in _all(content, ()):
+        written = bytes(prompt)
+        if _IDS.match(written):
+            heard.attachments.append(_ids(written))
+        else:
+            heard.content(_load(written))
+    return heard.turn()
+
+
+def _ids(written: bytes) -> bytes:
+    return sha256(written.translate(None, _BLANKS)).digest()
+
+
+def _last(content: bytes, marks: tuple[bytes, ...]) -> Turn:
+    newest: list[Item] = []
+    heard = Heard()
+    short = len(content) <= _WHOLE_BYTES_MAX
+    for item in _objects(_load(content)) if short else _backwards(content, marks):
+        if _is_the_models(item):
+            if not marks:
+                continue
+            heard = heard or _heard(newest)
+            newest.clear()
+            if heard and (before := parts.said(item, BEFORE_CHARS_MAX)):
+                return heard.turn(before)
+        elif item.get("role") not in _INSTRUCTIONS:
+            if heard:
+                return heard.turn()
+            newest.append(item)
+    return (heard or _heard(newest)).turn()
+
+
+def _heard(newest: list[Item]) -> Heard:
+    """Return what some items say; they come last first."""
+    heard = Heard()
+    for item in reversed(newest):
+        heard.message(item)
+    return heard
+
+
+def _is_the_models(item: Item) -> bool:
+    role, kind = item.get("role"), item.get("type")
+    if role is not None:
+        return bool(role == "assistant")
+    return isinstance(kind, str) and (kind.endswith("_call") or kind in _MODEL_KINDS)
+
+
+def _backwards(content: bytes, marks: tuple[bytes, ...]) -> Iterator[Item]:
+    """Return the objects of a JSON array from the last to the first, decoded when asked for."""
+    taken = 0
+    for reach in (_tail, _all):
+        found = reach(content, marks)
+        for raw in reversed(found[: len(found) - taken]):
+            yield from _objects([_load(raw)])
+        taken = len(found)
+
+
+def _objects(array: list[Any] | None) -> list[Item]:
+    """Return the objects of an array, from the last to the first."""
+    return [item for item in reversed(array or ()) if isinstance(item, dict)]
+
+
+def _all(content: bytes, _marks: tuple[bytes, ...]) -> list[Raw]:
+    return _decoded(content) or []
+
+
+def _tail(content: bytes, marks: tuple[bytes, ...]) -> list[Raw]:
+    """
+    Return the last items of a long array from the model's last turn on, none if not found.
+
+    What begins at any `{"` and reads as the rest of an array is the rest of this one: one
+    level further in there would be a bracket too many, and inside a string a quote too few.
+    """
+    start = max(0, len(content) - _REACH_BYTES)
+    place = max((content.rfind(mark, start) for mark in marks), default=-1)
+    for _ in range(_STARTS_MAX):
+        place = content.rfind(b'{"', start, place) if place > 0 else -1
+        if place < 0:
+            break
+        found = _decoded(b"[" + content[place:])
+        if found is not None:
+            return found
+    return []
+
+
+def _decoded(array: bytes) -> list[Raw] | None:
+    """Return the items of an array, undecoded; None when it is none."""
+    try:
+        return _items.decode(array)
+    except msgspec.DecodeError:
         return None
-    blocks = _blocks.decode(raw).content
-    return bool(blocks) and all(block.type == "tool_result" for block in blocks)
 
 
-def _responses_item(raw: Raw) -> bool | None:
-    item = _turn.decode(raw)
-    kind = item.type if isinstance(item.type, str) else ""
-    if item.role == "assistant" or kind == "reasoning" or kind.endswith("_call"):
+def _load(raw: bytes | Raw) -> Any:
+    """Return some JSON decoded, None where nothing can."""
+    try:
+        return _anything.decode(raw)
+    except msgspec.DecodeError:
+        return _load_anyhow(bytes(raw))
+
+
+def _load_anyhow(raw: bytes) -> Any:
+    """Return JSON decoded that holds numbers out of range, which some providers pass over."""
+    try:
+        return json.loads(raw, parse_int=float)
+    except ValueError:
         return None
-    return kind.endswith("_output")

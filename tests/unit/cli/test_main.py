@@ -27,6 +27,9 @@ COMMANDS = (
     ("keys", "revoke"),
     ("policy",),
     ("policy", "check"),
+    ("likeness",),
+    ("likeness", "judge"),
+    ("likeness", "explain"),
     ("audit",),
     ("audit", "query"),
 )
@@ -45,7 +48,8 @@ def test_every_command_explains_itself(run: Command, command: tuple[str, ...]) -
 def test_help_lists_every_command_and_what_exit_codes_mean(run: Command) -> None:
     _, out, _ = run("--help")
 
-    for name in ("serve", "demo", "doctor", "env", "run", "task", "keys", "policy", "audit"):
+    names = ("serve", "demo", "doctor", "env", "run", "task", "keys", "policy", "audit", "likeness")
+    for name in names:
         assert f"\n  {name} " in out
     assert "0 done, 1 the answer is no, 2 wrong use" in out
 

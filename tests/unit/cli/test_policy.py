@@ -69,11 +69,11 @@ def test_a_folder_with_no_policy_is_a_no(run: Command, tmp_path: Path) -> None:
 
 
 def test_what_works_and_has_no_effect_is_said(run: Command, tmp_path: Path) -> None:
-    (tmp_path / "a.yaml").write_text(GOOD + "reuse: {exact: coalesce, share: principal}\n")
+    (tmp_path / "a.yaml").write_text(GOOD + "reuse: {exact: off, share: team}\n")
 
     code, out, _ = run("policy", "check", str(tmp_path))
     asked = json.loads(run("policy", "check", str(tmp_path), "--json")[1])
 
     assert code == 0
-    assert "a.yaml:4: `reuse` is checked, but has no effect yet" in out
+    assert "a.yaml:4: `share: team` has no effect while `exact` is off" in out
     assert len(asked["notes"]) == 1

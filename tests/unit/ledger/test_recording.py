@@ -50,7 +50,6 @@ def attempt(link: TaskLink = VERIFIED, **changes: Any) -> Attempt:
         session_hint="",
         branch_hint="",
         input_tokens_estimate=10,
-        tool_results_only=False,
     )
     plain = Attempt(
         request_id="req_1",

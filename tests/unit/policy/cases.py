@@ -36,7 +36,6 @@ def call(
         session_hint="",
         branch_hint="",
         input_tokens_estimate=100,
-        tool_results_only=False,
     )
 
 
@@ -48,9 +47,11 @@ def facts(
     principal: Principal = ALICE,
     reserve: Reserve = RESERVE,
     now: float = NOW,
+    tool_results_only: bool = False,
 ) -> Facts:
     """Return the facts of one call."""
-    return policy.facts(call(metered=metered, model=model), principal, link, reserve, now)
+    made = call(metered=metered, model=model)
+    return policy.facts(made, principal, link, reserve, now, tool_results_only=tool_results_only)
 
 
 def load(*rules: str, extra: str = "") -> policy.PolicySet:

@@ -1,9 +1,11 @@
 """The policy a new deployment starts with."""
 
+from typing import get_args
+
 import pytest
 
 from gateway import policy
-from gateway.values import Evidence, TaskLink, TaskProblem
+from gateway.values import Evidence, LikenessKind, Reading, TaskLink, TaskProblem
 from tests.unit.policy import cases
 
 
@@ -25,7 +27,7 @@ def test_a_call_for_an_open_task_of_ones_own_is_permitted(default: policy.Policy
     found = decide(default, link("verified"))
     assert policy.decide(found, ()).effect == "permit"
     assert [draw.rule for draw in found.draws] == ["call-rate", "task-cost"]
-    assert [draw.limit for draw in found.draws] == [600, 200 * 10**9]
+    assert [draw.limit for draw in found.draws] == [1200, 200 * 10**9]
 
 
 @pytest.mark.parametrize(
@@ -65,6 +67,45 @@ def test_a_call_that_costs_nothing_needs_no_task_and_draws_nothing(
     found = decide(default, link(evidence, "unknown"), metered=False)
     assert policy.decide(found, ()).effect == "permit"
     assert found.draws == ()
+
+
+def plans(
+    default: policy.PolicySet, *, metered: bool = True, results: bool = False
+) -> policy.Plans:
+    found = cases.facts(link("verified"), metered=metered, tool_results_only=results)
+    return policy.Plans(default, found, cases.RESERVE, cases.NOW)
+
+
+@pytest.mark.parametrize("kind", ["near", "exact"])
+def test_repeats_are_slowed_and_told_why(default: policy.PolicySet, kind: LikenessKind) -> None:
+    plan = plans(default).of(kind)
+    assert [draw.rule for draw in plan.draws] == ["call-rate", "near-identical", "task-cost"]
+    draw = plan.draws[1]
+    assert (draw.limit, draw.window_s, draw.by_cluster) == (10, 60, True)
+    assert draw.key == "near-identical/calls/|5:alice|3:P-1|@"
+    short = Reading(draw=draw, taken=False, retry_after_s=6.0, remaining=0)
+    decision = policy.decide(plan, [short])
+    assert decision.effect == "throttle"
+    assert decision.refusal is not None
+    assert decision.refusal.code == "near_identical_rate"
+    assert "nearly the same prompt again and again." in decision.refusal.message
+    assert "Try again in 6 s. Policy: near-identical" in decision.refusal.message
+
+
+def test_what_is_no_repeat_is_left_alone(default: policy.PolicySet) -> None:
+    for kind in get_args(LikenessKind):
+        spared = plans(default, results=True).of(kind), plans(default, metered=False).of(kind)
+        assert not any(draw.by_cluster for plan in spared for draw in plan.draws)
+        if kind not in ("near", "exact"):
+            assert not any(draw.by_cluster for draw in plans(default).of(kind).draws)
+
+
+def test_identical_calls_under_way_share_a_reply_and_draw_on_the_rate_of_calls_alone(
+    default: policy.PolicySet,
+) -> None:
+    reuse = default.settings.reuse
+    assert (reuse.exact, reuse.share, reuse.ttl_s) == ("coalesce", "principal", 0)
+    assert [draw.rule for draw in plans(default).offers().shared.draws] == ["call-rate"]
 
 
 def test_it_drains_and_fails_closed(default: policy.PolicySet) -> None:

@@ -35,9 +35,8 @@ def test_a_file_of_every_kind_of_rule_is_read() -> None:
     assert found.disconnect == "cancel"
     assert found.settings.on_store_failure.quotas == "closed"
     assert (found.settings.reuse.exact, found.settings.reuse.ttl_s) == ("store", 21_600)
-    assert found.notes == (
-        "a.yaml:9: `reuse` is checked, but has no effect yet: no reply is shared",
-    )
+    assert found.settings.reuse.share == "team"
+    assert found.notes == ()
     assert [rule.id for rule in found.draw_rules] == ["cost", "rate"]
     rate = found.rule("rate").limit
     assert rate is not None
@@ -48,6 +47,37 @@ def test_a_file_of_every_kind_of_rule_is_read() -> None:
     assert cost.effect == "forbid"
     assert cost.limit is not None
     assert cost.limit.amount == 1_500_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "exact", "share", "ttl_s"),
+    [
+        ("", "off", "principal", 0),
+        ("reuse: {}\n", "off", "principal", 0),
+        ("reuse: {exact: off, share: team}\n", "off", "team", 0),
+        ("reuse: {exact: coalesce}\n", "coalesce", "principal", 0),
+        ("reuse: {exact: coalesce_sampled, share: tenant}\n", "coalesce_sampled", "tenant", 0),
+        ("reuse: {exact: store, ttl: 1s}\n", "store", "principal", 1),
+        ("reuse: {exact: store, ttl: 7d}\n", "store", "principal", 604_800),
+    ],
+)
+def test_how_replies_are_shared_is_off_unless_a_file_says_so(
+    text: str, exact: str, share: str, ttl_s: int
+) -> None:
+    reuse = policy.load([("a.yaml", f"version: 1\n{text}")]).settings.reuse
+    assert (reuse.exact, reuse.share, reuse.ttl_s) == (exact, share, ttl_s)
+
+
+def test_a_share_that_has_no_effect_is_noted() -> None:
+    found = policy.load([("a.yaml", "version: 1\nreuse: {exact: off, share: team}\n")])
+    assert found.notes == ("a.yaml:2: `share: team` has no effect while `exact` is off",)
+
+
+def test_how_replies_are_shared_is_part_of_the_digest() -> None:
+    texts = ("", "reuse: {exact: off}\n", "reuse: {exact: coalesce}\n", "reuse: {share: team}\n")
+    digests = [policy.load([("a.yaml", f"version: 1\n{text}")]).digest for text in texts]
+    assert digests[0] == digests[1]
+    assert len(set(digests)) == 3
 
 
 def test_a_set_without_files_is_refused_and_one_without_rules_permits() -> None:
@@ -71,7 +101,13 @@ def test_a_set_without_files_is_refused_and_one_without_rules_permits() -> None:
         ("version: 1\ndisconnect: drian", "a.yaml:2:13: read the text 'drian' in 'disconnect'"),
         ("version: 1\non_store_failure: {ledger: open}", "expected one of closed"),
         ("version: 1\nreuse: {exact: all}", "expected one of off, coalesce, coalesce_sampled"),
-        ("version: 1\nreuse: {ttl: soon}", "expected a time such as"),
+        ("version: 1\nreuse: {ttl: soon}", "expected a time such as 30s, 1m, 6h or 1d, at most 7d"),
+        ("version: 1\nreuse: {exact: store, ttl: 8d}", "2:28: read the text '8d' in 'ttl'"),
+        ("version: 1\nreuse: {exact: store, ttl: 0s}", "expected a time such as"),
+        ("version: 1\nreuse: {exact: store}", "a.yaml:2:9: 'exact: store' needs 'ttl', how long"),
+        ("version: 1\nreuse: {exact: coalesce, ttl: 1m}", "a.yaml:2:26: 'ttl' goes with 'exact: "),
+        ("version: 1\nreuse: {ttl: 1m}", "'ttl' goes with 'exact: store' alone: 'off' keeps no"),
+        ("version: 1\nreuse: {share: all}", "expected one of principal, team, tenant"),
         ("version: 1\nversion: 1", "a.yaml:2:1: the key 'version' again"),
     ],
 )

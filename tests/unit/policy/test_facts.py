@@ -2,7 +2,8 @@
 
 from decimal import Decimal
 
-from gateway.policy.facts import COUNTABLE, DECLARED
+from gateway.ledger.projection import SPENT_BY
+from gateway.policy.facts import COUNTABLE, DECLARED, KEPT
 from gateway.values import Reserve, TaskLink
 from tests.unit.policy import cases
 
@@ -23,6 +24,17 @@ def test_a_fact_with_fixed_values_holds_one_of_them() -> None:
             assert not fact.members or found[name] in fact.members, name
 
 
+def test_what_a_call_is_like_is_not_known_at_first() -> None:
+    found = cases.facts(tool_results_only=True)
+    assert (found["likeness.kind"], found["likeness.cluster"]) == ("new", "")
+    assert found["call.tool_results_only"]
+    assert not cases.facts()["call.tool_results_only"]
+
+
+def test_a_budget_counts_by_what_the_ledger_can_count_by() -> None:
+    assert {COUNTABLE[name] for name in KEPT} == set(SPENT_BY)
+
+
 def test_amounts_come_from_the_reservation() -> None:
     found = cases.facts(reserve=Reserve(input_tokens=3, output_tokens=4, cost_usd=Decimal("0.5")))
     assert found["call.input_tokens"] == 3
@@ -39,4 +51,6 @@ def test_time_is_told_in_utc() -> None:
 def test_what_can_be_counted_by_is_a_name_or_a_flag() -> None:
     assert COUNTABLE["principal"] == "principal.id"
     assert COUNTABLE["task"] == "task.id"
+    assert COUNTABLE["likeness.cluster"] == "likeness.cluster"
+    assert "likeness.kind" not in COUNTABLE
     assert {DECLARED[name].type for name in COUNTABLE.values()} == {"text", "flag"}

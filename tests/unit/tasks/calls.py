@@ -31,7 +31,6 @@ def call(path_task: str = "", headers: dict[str, str | bytes] | None = None, **r
         "session_hint": "",
         "branch_hint": "",
         "input_tokens_estimate": 1,
-        "tool_results_only": False,
     }
     inbound = Inbound(route=ROUTE, path_task=path_task, query=b"", headers=raw, body=b"")
     return Call(inbound=inbound, **(said | read))

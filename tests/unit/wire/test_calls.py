@@ -8,8 +8,7 @@ import pytest
 
 from gateway.errors import InvalidRequest, TaskConflict
 from gateway.wire import calls as reading
-from gateway.wire import turns
-from tests.unit.wire.calls import call, parse
+from tests.unit.wire.calls import ROUTES, call, parse
 
 HELLO = [{"role": "user", "content": "Hello"}]
 
@@ -27,7 +26,8 @@ def test_a_chat_call_is_read():
     )
     assert (read.model, read.stream, read.include_usage) == ("m", True, True)
     assert (read.output_tokens_max, read.choices, read.body_task) == (9, 3, "PROJ-1")
-    assert (read.session_hint, read.branch_hint, read.tool_results_only) == ("", "", False)
+    assert (read.session_hint, read.branch_hint) == ("", "")
+    assert (read.turn.texts, read.variety, read.stateful) == (("Hello",), True, False)
 
 
 def test_what_is_left_out_or_null_is_not_set():
@@ -193,73 +193,77 @@ def test_token_ids_are_counted_one_by_one():
     assert call("embeddings", input=[1] * 900).input_tokens_estimate < 950
 
 
-def _chat(*roles: str) -> bool:
-    return call("chat", messages=[{"role": r, "content": "x"} for r in roles]).tool_results_only
+@pytest.mark.parametrize(
+    ("given", "variety"),
+    [
+        ({}, False),
+        ({"temperature": None, "top_p": None, "n": None}, False),
+        ({"temperature": 0, "top_p": 0.0, "n": 1}, False),
+        ({"temperature": -0.0}, False),
+        ({"temperature": 0.2}, True),
+        ({"temperature": 1}, True),
+        ({"top_p": 1}, True),
+        ({"temperature": 0, "top_p": 0.9}, True),
+        ({"temperature": "0"}, True),
+        ({"temperature": []}, True),
+        ({"top_k": 40, "seed": 7}, False),
+    ],
+)
+@pytest.mark.parametrize("route", list(ROUTES))
+def test_a_call_that_samples_asks_for_variety(route, given, variety):
+    assert call(route, **given).variety is variety
 
 
-def test_chat_knows_a_turn_of_tool_results():
-    assert _chat("user", "assistant", "tool")
-    assert _chat("user", "assistant", "tool", "tool")
-    assert not _chat("user", "assistant", "tool", "user")
-    assert not _chat("user", "assistant", "user", "tool")
-    assert not _chat("user", "assistant", "tool", "assistant")
-    assert not _chat("user", "assistant")
-    assert not _chat("user")
-    assert not _chat("tool")
-    assert not parse(
-        "chat", b'{"model":"m","messages":{"x":["assistant","tool"]}}'
-    ).tool_results_only
-    assert not parse("chat", b'{"model":"m","messages":["assistant","tool"]}').tool_results_only
+def test_a_call_for_more_answers_than_one_asks_for_variety():
+    assert call("chat", n=2).variety
+    assert call("completions", prompt="x", best_of=2).variety
+    assert not call("responses", n=2).variety
 
 
-def _messages(*contents: object) -> bool:
-    turns_ = [
-        {"role": "assistant", "content": "x"},
-        *({"role": "user", "content": c} for c in contents),
-    ]
-    return call("messages", messages=turns_).tool_results_only
+def test_many_prompts_in_one_call_are_no_variety():
+    read = call("completions", prompt=["one", "two"])
+    assert (read.choices, read.variety) == (2, False)
 
 
-RESULT = {"type": "tool_result", "tool_use_id": "t", "content": "ok"}
-TEXT = {"type": "text", "text": "and now?"}
-
-
-def test_messages_knows_a_turn_of_tool_results():
-    assert _messages([RESULT])
-    assert _messages([RESULT, RESULT])
-    assert _messages([RESULT], [RESULT])
-    assert not _messages([RESULT, TEXT])
-    assert not _messages([RESULT], "and now?")
-    assert not _messages([], [RESULT])
-    assert not _messages("tool_result")
-    assert not _messages()
-    assert not call("messages", messages=[{"role": "user", "content": [RESULT]}]).tool_results_only
-
-
-OUTPUT = {"type": "function_call_output", "call_id": "c", "output": "ok"}
+def test_a_number_out_of_range_asks_for_variety():
+    assert parse("chat", b'{"model":"m","temperature":1e999}').variety
 
 
 @pytest.mark.parametrize(
-    ("items", "only"),
+    ("route", "given", "stateful"),
     [
-        ([{"role": "user", "content": "x"}, {"type": "function_call"}, OUTPUT], True),
-        ([{"type": "reasoning"}, OUTPUT, OUTPUT], True),
-        ([{"role": "assistant", "content": "x"}, OUTPUT], True),
-        ([OUTPUT], True),
-        ([OUTPUT, {"type": "function_call"}], False),
-        ([{"role": "user", "content": "x"}, OUTPUT], False),
-        ([OUTPUT, {"role": "user", "content": "x"}], False),
-        ([OUTPUT, {"type": 5}], False),
-        ("function_call_output", False),
+        ("responses", {"conversation": "conv_1"}, True),
+        ("responses", {"conversation": {"id": "conv_1"}}, True),
+        ("responses", {"background": True}, True),
+        ("responses", {"conversation": None, "background": False}, False),
+        ("responses", {"background": None}, False),
+        ("responses", {"previous_response_id": "resp_1", "store": True}, False),
+        ("messages", {"container": "container_1"}, True),
+        ("messages", {"container": {"skills": []}}, True),
+        ("messages", {"container": None}, False),
+        ("count_tokens", {"container": "container_1"}, False),
+        ("chat", {"store": True, "background": "x", "conversation": "c"}, False),
     ],
 )
-def test_responses_knows_a_turn_of_tool_results(items, only):
-    assert call("responses", input=items).tool_results_only is only
+def test_a_call_that_changes_what_its_provider_keeps_is_stateful(route, given, stateful):
+    assert call(route, **given).stateful is stateful
 
 
-def test_turns_nested_too_deeply_are_no_tool_results():
-    deep = b'[{"type":"x_output"},' + b"[" * 5000 + b"]" * 5000 + b"]"
-    assert turns.responses(deep) is False
+def test_a_background_that_is_no_flag_is_refused():
+    with pytest.raises(InvalidRequest, match="`background` must be true or false"):
+        call("responses", background="yes")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Temperature", "Top_P", "Conversation", "Background", "Container"),
+        *("Previous_Response_Id", "Input", "Messages"),
+    ],
+)
+def test_no_field_that_is_read_can_hide_behind_another_case(name):
+    with pytest.raises(InvalidRequest, match="only by case"):
+        call("responses", **{name: 1})
 
 
 def test_every_route_has_a_grammar():

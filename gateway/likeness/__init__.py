@@ -1,0 +1,12 @@
+"""
+How is a call like an earlier one: disguised copies are recognised, and nothing else is.
+
+`Observer` reduces a turn to keyed hashes, so that all a store keeps of it says nothing to
+whoever lacks the key. Similarity only proposes candidates; `Observer.judge` compares word
+by word, and its verdict can be explained.
+"""
+
+from gateway.likeness.lexicon import Lexicon, WordClass
+from gateway.likeness.signature import Observer, Signature
+
+__all__ = ["Lexicon", "Observer", "Signature", "WordClass"]

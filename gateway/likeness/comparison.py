@@ -1,0 +1,230 @@
+"""
+Would two texts ask for the same: every difference is found, weighed, and all are judged together.
+
+What disguises a copy adds nothing that means something, or is noise all over the text; what asks
+for something else is one small change that means something. So a lone change is judged
+strictly, and scattered ones by how many of them are proven harmless.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from gateway.likeness import difference, order
+from gateway.likeness.difference import Hunk, Values
+from gateway.likeness.fillers import CLASS, Run
+from gateway.likeness.findings import (
+    ATTACHMENT,
+    CUT,
+    LITTLE,
+    NONCE,
+    ORDER,
+    REPEATED,
+    SAME,
+    SWAPPED,
+    Finding,
+    Grade,
+    Note,
+)
+from gateway.likeness.lexicon import WordClass
+from gateway.likeness.pairing import Pairing, Tools, meaning_of
+from gateway.likeness.weighing import weigh
+
+_COMMON_MIN = 0.4
+"""Texts that share less than this of the shorter one's different words are not compared."""
+_BLOCK_MIN = 4
+_CLAUSE_MIN = 7
+_MOVED_MIN = 0.3
+_CUT_MIN = 3
+_REPEATED_MIN = 4
+_COVERED_MIN = 0.7
+_NEVER_TWICE = frozenset((WordClass.NUMBER, WordClass.NEGATION))
+_EDGE = 3
+_DIGITS_MIN = 6
+
+
+def compare(tools: Tools, old: Values, new: Values, tokens: Sequence[str]) -> Finding:
+    """Return what comes of comparing an earlier text with a later one, whose tokens are known."""
+    if _long_ones(old) != _long_ones(new):
+        return Finding(near=False, reason=ATTACHMENT, similarity=0.0)
+    start, end = difference.shared_ends(old, new)
+    if start == len(old) == len(new):
+        return Finding(near=True, reason=SAME, similarity=1.0)
+    return Comparison(tools, old.tolist(), new.tolist(), tokens).finding(start, end)
+
+
+def _long_ones(values: Values) -> set[int]:
+    chosen = values[values & CLASS == WordClass.LONG]
+    return set(chosen.tolist()) if len(chosen) else set()
+
+
+class Comparison:
+    """One earlier text and one later, and what differs between them."""
+
+    def __init__(self, tools: Tools, old: list[int], new: list[int], tokens: Sequence[str]) -> None:
+        self._tools = tools
+        self._old = old
+        self._new = new
+        self._tokens = tokens
+        self._pairing = Pairing(tools, old, new, tokens)
+
+    def finding(self, start: int, end: int) -> Finding:
+        """Return the judgement, given how many tokens are shared at both ends."""
+        kinds, others = set(self._old), set(self._new)
+        shared = len(kinds & others) / min(len(kinds), len(others))
+        if shared < _COMMON_MIN:
+            return Finding(near=False, reason=LITTLE, similarity=shared)
+        found = difference.hunks(self._old, self._new, start, end)
+        blocks = order.moved(self._old, self._new, found)
+        notes = self._moves(found, blocks)
+        went = {at for b in blocks for at in range(b.old, b.old + b.length)}
+        came = {at for b in blocks for at in range(b.new, b.new + b.length)}
+        for hunk in found:
+            old = [at for at in range(hunk.old_start, hunk.old_end) if at not in went]
+            new = [at for at in range(hunk.new_start, hunk.new_end) if at not in came]
+            notes += self._notes(old, new)
+        gone = sum(hunk.old_end - hunk.old_start for hunk in found) - len(went)
+        similarity = (len(self._old) - gone) / max(len(self._old), len(self._new))
+        return weigh(notes, (self._old, self._new), self._tokens, self._tools, similarity)
+
+    def _moves(self, found: list[Hunk], blocks: list[order.Block]) -> list[Note]:
+        """Return what to say of blocks that moved; those of manners alone are no moves."""
+        meant = [b for b in blocks if not self._is_manners(b)]
+        if not meant:
+            return []
+        moved = sum(block.length for block in blocks)
+        places = [(range(b.old, b.old + b.length), range(b.new, b.new + b.length)) for b in meant]
+        if order.are_swapped(self._old, self._new, found):
+            return [Note(Grade.MEANING, SWAPPED, *places[0])]
+        whole = moved > _MOVED_MIN * min(len(self._old), len(self._new)) or any(
+            block.length >= _CLAUSE_MIN for block in meant
+        )
+        return [
+            Note(
+                Grade.HARMLESS if whole or block.length >= _BLOCK_MIN else Grade.MOVED,
+                ORDER if whole or block.length >= _BLOCK_MIN else SWAPPED,
+                *place,
+            )
+            for block, place in zip(meant, places, strict=True)
+        ]
+
+    def _is_manners(self, block: order.Block) -> bool:
+        values = self._old[block.old : block.old + block.length]
+        return all(self._tools.fillers.is_manners(value) for value in values)
+
+    def _notes(self, old: list[int], new: list[int]) -> list[Note]:
+        """Return what to say of one hunk: places that are left of it on both sides."""
+        if old and new:
+            return self._replaced(old, new)
+        return self._came(new) if new else self._went(old) if old else []
+
+    def _replaced(self, old: list[int], new: list[int]) -> list[Note]:
+        came, went = self._run(self._new, new), self._run(self._old, old)
+        if self._are_nonces(came, went):
+            return [Note(Grade.HARMLESS, NONCE, old, new)]
+        reason = self._tools.fillers.harmless(came)
+        if reason and self._may_be_exchanged(came, went) and self._tools.fillers.harmless(went):
+            return [Note(Grade.HARMLESS, reason, old, new)]
+        return self._pairing.notes(old, new)
+
+    def _may_be_exchanged(self, came: Run, went: Run) -> bool:
+        """Return whether one harmless run may stand for another: inside a text, little words only."""
+        light = self._tools.fillers.is_light
+        return (came.near_edge and went.near_edge) or all(
+            light(value) or value & CLASS == WordClass.NONCE
+            for value in (*came.values, *went.values)
+        )
+
+    def _are_nonces(self, came: Run, went: Run) -> bool:
+        return (
+            came.before == went.before
+            and (came.near_edge and went.near_edge)
+            and came.digits >= _DIGITS_MIN
+            and self._tools.fillers.are_nonces([*came.values, *went.values], came.before)
+        )
+
+    def _came(self, new: list[int]) -> list[Note]:
+        run = self._run(self._new, new)
+        reason = self._tools.fillers.harmless(run)
+        if reason:
+            return [Note(Grade.HARMLESS, reason, (), new)]
+        rest = self._repeated(self._new, new, self._old)
+        if rest is None:
+            return [Note(Grade.COME, meaning_of(run.values), (), new)]
+        return [Note(Grade.HARMLESS, REPEATED, (), new), *(self._said_again(at) for at in rest)]
+
+    def _said_again(self, at: int) -> Note:
+        """Return what a new word means that stands where a repeated part has another."""
+        place = self._behind.get((self._new[at - 2], self._new[at - 1]), 0)
+        if place and place < len(self._old):
+            return self._pairing.pair(place, at)
+        return Note(Grade.COME, meaning_of((self._new[at],)), (), (at,))
+
+    @cached_property
+    def _behind(self) -> dict[tuple[int, int], int]:
+        """Where two words of the earlier text in a row end, by the words."""
+        return {pair: at + 2 for at, pair in enumerate(zip(self._old, self._old[1:], strict=False))}
+
+    def _went(self, old: list[int]) -> list[Note]:
+        run = self._run(self._old, old)
+        reason = self._tools.fillers.harmless(run)
+        if reason:
+            return [Note(Grade.HARMLESS, reason, old)]
+        rest = self._repeated(self._old, old, self._new)
+        if rest is not None:
+            notes = [Note(Grade.HARMLESS, REPEATED, old)]
+            return notes + [Note(Grade.GONE, meaning_of((self._old[at],)), (at,)) for at in rest]
+        if run.at_edge and len(old) >= self._cut_min(run):
+            return [Note(Grade.CUT, CUT, old)]
+        return [Note(Grade.GONE, meaning_of(run.values), old)]
+
+    def _cut_min(self, run: Run) -> int:
+        """Return how many words gone from an end are a cut: fewer where the rest hangs in the air."""
+        hangs = run.at_end and self._tools.fillers.is_leading(run.before)
+        return _CUT_MIN - 1 if hangs else _CUT_MIN
+
+    def _run(self, text: list[int], places: list[int]) -> Run:
+        first, last = places[0], places[-1]
+        at_start, at_end = first == 0, last == len(text) - 1
+        return Run(
+            values=[text[at] for at in places],
+            at_start=at_start,
+            at_end=at_end,
+            before=0 if at_start else text[first - 1],
+            after=0 if at_end else text[last + 1],
+            tokens_beside=len(text) - len(places),
+            digits=self._digits(places) if text is self._new else 0,
+            near_edge=first <= _EDGE or last >= len(text) - 1 - _EDGE,
+        )
+
+    def _digits(self, places: list[int]) -> int:
+        lengths = [len(self._tokens[at]) for at in places if self._tokens[at].isdecimal()]
+        return min(lengths, default=0)
+
+    def _repeated(self, text: list[int], places: list[int], other: list[int]) -> list[int] | None:
+        """Return the places of a run that say nothing again, when most of it says something again."""
+        first, length = places[0], len(places)
+        if places[-1] - first + 1 != length:
+            return None
+        run = text[first : first + length]
+        if run in (text[first - length : first], text[first + length : first + 2 * length]):
+            kinds = {value & CLASS for value in run}
+            return [] if length > 1 or kinds.isdisjoint(_NEVER_TWICE) else None
+        at_edge = first == 0 or first + length == len(text)
+        if length < _REPEATED_MIN - at_edge:
+            return None
+        known = self._old_triples if other is self._old else self._new_triples
+        covered = [False] * length
+        for at, triple in enumerate(zip(run, run[1:], run[2:], strict=False)):
+            if triple in known:
+                covered[at : at + 3] = (True, True, True)
+        if sum(covered) < _COVERED_MIN * length:
+            return None
+        return [first + at for at, is_covered in enumerate(covered) if not is_covered]
+
+    @cached_property
+    def _old_triples(self) -> set[tuple[int, int, int]]:
+        return set(zip(self._old, self._old[1:], self._old[2:], strict=False))
+
+    @cached_property
+    def _new_triples(self) -> set[tuple[int, int, int]]:
+        return set(zip(self._new, self._new[1:], self._new[2:], strict=False))

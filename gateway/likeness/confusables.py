@@ -1,0 +1,139 @@
+"""
+What does a character look like: letters that pass for others, and signs that pass unseen.
+
+What can be said of one character alone (compatibility forms, accents, typographic signs,
+invisible characters, digits of any script) is said at once. Letters of other scripts are
+folded to the Latin ones they look like only where they pose as those: in a word that also
+holds Latin letters, or in a text that is Latin otherwise. Russian stays Russian.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import resources
+
+from gateway.likeness import lexicon
+
+_APOSTROPHES = (
+    "\u2019\u2018\u02bc\u02b9\u2032\u00b4\uff07\u02bb\u02c8\u055a\u201b\u02bd\u02ca\u02cb\u2035"
+)
+_UNSEEN = "\u034f\u115f\u1160\u3164\uffa0\u17b4\u17b5\u180e"
+_SIGNS = {
+    **dict.fromkeys(_APOSTROPHES, "'"),
+    **dict.fromkeys(_UNSEEN, ""),
+    "\N{LESS-THAN OR EQUAL TO}": "<=",
+    "\N{GREATER-THAN OR EQUAL TO}": ">=",
+    "\N{NOT EQUAL TO}": "!=",
+    "\N{MULTIPLICATION SIGN}": "*",
+    "\N{FEMININE ORDINAL INDICATOR}": "a",
+    "\N{MASCULINE ORDINAL INDICATOR}": "o",
+    "\N{MINUS SIGN}": "-",
+    "\N{FRACTION SLASH}": "/",
+    "\N{LATIN SMALL LETTER O WITH OGONEK}": "q",  # its looks, as the small capital
+    "\N{LATIN SMALL LETTER SHARP S}": "ss",
+    "\N{LATIN CAPITAL LETTER SHARP S}": "SS",
+    "\N{LATIN SMALL LETTER AE}": "ae",
+    "\N{LATIN CAPITAL LETTER AE}": "AE",
+    "\N{LATIN SMALL LIGATURE OE}": "oe",
+    "\N{LATIN CAPITAL LIGATURE OE}": "OE",
+    "\N{LATIN SMALL LETTER THORN}": "th",
+    "\N{LATIN CAPITAL LETTER THORN}": "TH",
+}
+_FEW = 24
+"""Up to so many different characters, replacing one after the other is the fastest."""
+
+_MARKS = re.compile(
+    "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f]"
+)
+_MARKS_MAX = 8
+"""In a row. Normalising takes the square of it."""
+
+_WORD = re.compile("[0-9A-Za-z\x80-\U0010ffff]+")
+_FOREIGN_SHARE_MAX = 0.2
+
+
+@lru_cache(maxsize=1)
+def doubles() -> Mapping[str, str]:
+    """Return the ASCII letter or digit for each letter that looks like one, in lower case."""
+    text = resources.files("gateway.likeness").joinpath("confusables.txt").read_text("utf-8")
+    rows = (line.split(" ") for line in text.splitlines() if not line.startswith("#"))
+    return {double: plain for plain, alike in rows for double in alike}
+
+
+@lru_cache(maxsize=4096)
+def plain(character: str) -> str | None:
+    """Return the ASCII a character stands for, `""` and `" "` among it; None for other scripts."""
+    if character in _SIGNS:
+        return _SIGNS[character]
+    category = unicodedata.category(character)
+    if category == "Lo":
+        return None
+    decomposed = unicodedata.normalize("NFKD", character)
+    base = "".join(_SIGNS.get(c, c) for c in decomposed if not _MARKS.match(c))
+    if base.isascii():
+        return base
+    if category == "Nd":
+        return str(unicodedata.decimal(character))
+    if category[0] not in "LM":
+        return doubles().get(character, "" if category == "Cf" else " ")
+    if category[0] == "L" and unicodedata.name(character, "").startswith("LATIN"):
+        return doubles().get(character)
+    return None
+
+
+def fold(text: str) -> str:
+    """Return `text` with what looks alike made alike; what is left above ASCII is other scripts."""
+    unusual = sorted(character for character in set(text) if character > "\x7f")
+    stand_ins = {character: plain(character) for character in unusual}
+    if None in stand_ins.values():
+        return _fold_words(_normalise(text, unusual))
+    if len(stand_ins) <= _FEW:
+        for character, stand_in in stand_ins.items():
+            text = text.replace(character, stand_in or "")
+        return text
+    return text.translate({ord(each): stand_in for each, stand_in in stand_ins.items()})
+
+
+def _normalise(text: str, unusual: list[str]) -> str:
+    """Return `text` in form NFKC, plain where it can be, unspaced scripts set apart."""
+    marks = "".join(character for character in unusual if unicodedata.combining(character))
+    if marks:
+        text = re.sub(f"([{marks}]{{{_MARKS_MAX}}})[{marks}]+", r"\1", text)
+    text = unicodedata.normalize("NFKC", text)
+    stand_ins = {ord(character): _part(character) for character in set(text) if character > "\x7f"}
+    return text.translate(stand_ins)
+
+
+def _part(character: str) -> str:
+    """Return what a character becomes in a text that has other scripts in it."""
+    stand_in = plain(character)
+    if stand_in is not None:
+        return stand_in
+    return f" {character} " if lexicon.is_unspaced(character) else character
+
+
+def _fold_words(text: str) -> str:
+    """Fold the words whose letters pose as Latin ones."""
+    table = doubles()
+    words = {word for word in _WORD.findall(text) if not word.isascii()}
+    posing = {word for word in words if _poses(word, table)}
+    foreign = len(words) - len(posing)
+    is_latin = foreign <= _FOREIGN_SHARE_MAX * len(set(_WORD.findall(text)))
+    folds = {ord(double): letter for double, letter in table.items()}
+
+    def folded(found: re.Match[str]) -> str:
+        word = found[0]
+        if word.isascii() or not (_holds_latin(word) or (is_latin and word in posing)):
+            return word
+        return word.translate(folds)
+
+    return _WORD.sub(folded, text)
+
+
+def _poses(word: str, table: Mapping[str, str]) -> bool:
+    return all(character in table or character.isascii() for character in word)
+
+
+def _holds_latin(word: str) -> bool:
+    return any(character.isascii() and character.isalpha() for character in word)

@@ -1,0 +1,226 @@
+"""
+Would a text ask for the same without these words: politeness, filler sentences, nonces.
+
+The question is the same for words that came and for words that went, so it is asked of
+values alone. A filler sentence is known by all its words: one word that carries meaning,
+one number that counts something, one negation that excuses nothing, and it is none.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from importlib import resources
+from typing import NamedTuple
+
+from gateway.likeness.findings import FILLER, NONCE, POLITENESS
+from gateway.likeness.lexicon import Lexicon, WordClass
+
+CLASS = 15
+"""The bits of a value that hold its class."""
+
+_SENTENCE_MIN = 3
+_EXCUSED_WITHIN = 3
+_SUBJECT_WITHIN = 3
+_FRAME_MAX = 3
+_STRANGER_PER = 5
+_STRAY_MAX = 2
+_DIGITS_MIN = 6
+_ROOMY_MIN = 8
+_LABELLED_MAX = 2
+
+
+class Run(NamedTuple):
+    """Words that one text has more than the other, and where."""
+
+    values: Sequence[int]
+    at_start: bool
+    at_end: bool
+    before: int = 0
+    """The value of the word before it; 0 when there is none."""
+    after: int = 0
+    tokens_beside: int = 0
+    """How many tokens the text has besides."""
+    near_edge: bool = False
+    """Whether few words stand between it and an end of the text."""
+    digits: int = 0
+    """How many its shortest number has; 0 when that is not known."""
+
+    @property
+    def at_edge(self) -> bool:
+        """Return whether the text begins or ends with it."""
+        return self.at_start or self.at_end
+
+
+@lru_cache(maxsize=1)
+def _sections() -> dict[str, frozenset[str]]:
+    sections: dict[str, set[str]] = {}
+    words: set[str] = set()
+    for line in resources.files("gateway.likeness").joinpath("fillers.txt").open(encoding="utf-8"):
+        if line.startswith("["):
+            words = sections.setdefault(line.strip("[]\n"), set())
+        elif not line.startswith("#"):
+            words.update(line.split())
+    return {name: frozenset(words) for name, words in sections.items()}
+
+
+class Fillers:
+    """The words that fillers and nonces are made of, as one lexicon values them."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        found = {
+            name: frozenset(short(lexicon.value(word)) for word in words)
+            for name, words in _sections().items()
+        }
+        self.always = found["always"]
+        self.light = found["light"]
+        self._core = found["core"] | found["excuse"]
+        self._padding = found["padding"]
+        self._allowed = self._core | found["padding"] | self.always | self.light
+        self._persons = found["person"]
+        self._subjects = found["subject"]
+        self._leading = found["leading"]
+        self._frames = found["frame"] | self.always | self.light
+        self._excuses = found["excuse"]
+        self._labels = found["label"]
+        self._strong = found["strong"]
+        self._counted = found["counted"]
+
+    def harmless(self, run: Run) -> str:
+        """Return why a run changes nothing that is asked; empty when it may."""
+        words = [value for value in run.values if value & CLASS != WordClass.NONCE]
+        if not words:
+            return NONCE
+        if all(map(self.is_manners, words)):
+            return POLITENESS
+        if run.at_edge and self._is_labelled(words, run):
+            return NONCE
+        if self._is_bare_number(words, run):
+            return NONCE
+        if self._is_stray(words, run):
+            return NONCE
+        if self._is_frame(words, run):
+            return POLITENESS
+        return FILLER if self._is_sentence(words) else ""
+
+    def is_manners(self, value: int) -> bool:
+        """Return whether a word changes nothing, wherever it comes or goes."""
+        return value & CLASS == WordClass.FILLER or value in self.always or value in self.light
+
+    def is_light(self, value: int) -> bool:
+        """Return whether a word is a little one of grammar."""
+        return value in self.light
+
+    def are_nonces(self, values: Iterable[int], before: int) -> bool:
+        """Return whether figures that differ stand behind a label of nothing but nonces."""
+        return before in self._strong and all(map(_is_figure, values))
+
+    def _is_labelled(self, words: Sequence[int], run: Run) -> bool:
+        """Return whether numbers of a run stand behind labels, and the rest of it is nothing."""
+        figures = [at for at, value in enumerate(words) if _is_figure(value)]
+        labels = [at for at, value in enumerate(words) if value in self._labels]
+        others = [v for at, v in enumerate(words) if at not in figures and at not in labels]
+        if not labels:
+            return False
+        if len(labels) == len(words) == 1:
+            return run.before not in self._leading and words[0] & CLASS != WordClass.NEGATION
+        strong = any(words[at] in self._strong for at in labels)
+        unknown = [value for value in others if value & CLASS == WordClass.UNKNOWN]
+        if unknown and not (strong and len(unknown) <= _LABELLED_MAX):
+            return False
+        return (bool(figures) or strong) and all(
+            value in self._allowed or value & CLASS in _HARMLESS or value in unknown
+            for value in others
+        )
+
+    def _is_bare_number(self, words: Sequence[int], run: Run) -> bool:
+        """Return whether a run is nothing but numbers that count nothing."""
+        beside = {run.before, run.after}
+        return (
+            run.at_edge
+            and all(value & CLASS == WordClass.NUMBER for value in words)
+            and self._counted.isdisjoint(beside)
+            and (
+                (run.digits >= _DIGITS_MIN and run.tokens_beside >= _SENTENCE_MIN)
+                or (
+                    run.tokens_beside >= _ROOMY_MIN
+                    and all(value & CLASS not in _NAMED for value in beside)
+                )
+            )
+        )
+
+    def _is_stray(self, words: Sequence[int], run: Run) -> bool:
+        """Return whether a run is one or two words nobody knows, at an end and about nothing."""
+        return (
+            (run.after == 0 or run.before == 0)
+            and run.tokens_beside >= _ROOMY_MIN
+            and len(words) <= _STRAY_MAX
+            and all(value & CLASS == WordClass.UNKNOWN for value in words)
+            and run.before not in self._leading
+            and run.after & CLASS not in _NAMED
+            and run.before & CLASS not in _NAMED
+        )
+
+    def is_leading(self, value: int) -> bool:
+        """Return whether a text that ends with the word was cut off there."""
+        return value in self._leading
+
+    def _is_frame(self, words: Sequence[int], run: Run) -> bool:
+        """Return whether a run is a word or two around a request: "Question:", "good morning"."""
+        return run.at_edge and len(words) <= _FRAME_MAX and self._frames.issuperset(words)
+
+    def _is_sentence(self, words: Sequence[int]) -> bool:
+        """Return whether the words of a run are those that fillers are made of."""
+        if len(words) < _SENTENCE_MIN:
+            return False
+        if not any(
+            value in self._core or value in self._persons or value & CLASS == WordClass.FILLER
+            for value in words
+        ):
+            return False
+        odd = [
+            at
+            for at, value in enumerate(words)
+            if not (value in self._allowed or value & CLASS in _HARMLESS)
+        ]
+        return (not odd or self._are_strangers(words, odd)) and all(
+            self._is_excused(words, at)
+            for at, value in enumerate(words)
+            if value & CLASS == WordClass.NEGATION and value not in self._allowed
+        )
+
+    def _are_strangers(self, words: Sequence[int], odd: Sequence[int]) -> bool:
+        """
+        Return whether a sentence about persons may have the odd words besides.
+
+        One word in six, not at its start, and not where the object of a request stands:
+        "I need it in French" is none.
+        """
+        return (
+            len(odd) * _STRANGER_PER <= len(words)
+            and not self._persons.isdisjoint(words)
+            and all(
+                at > 0
+                and words[at] & CLASS == WordClass.WORD
+                and at - 1 not in odd
+                and words[at - 1] not in self._leading
+                for at in odd
+            )
+        )
+
+    def _is_excused(self, words: Sequence[int], at: int) -> bool:
+        """Return whether a negation forbids nothing: "no rush", "I am not sure"."""
+        if not self._excuses.isdisjoint(words[at + 1 : at + 1 + _EXCUSED_WITHIN]):
+            return True
+        return not self._subjects.isdisjoint(words[max(0, at - _SUBJECT_WITHIN) : at])
+
+
+_NAMED = frozenset((WordClass.UNKNOWN, WordClass.MIXED, WordClass.NUMBER))
+_HARMLESS = frozenset((WordClass.COMMON, WordClass.FILLER, WordClass.NEGATION))
+
+
+def _is_figure(value: int) -> bool:
+    return value & CLASS in (WordClass.NUMBER, WordClass.MIXED)
+
+
+def short(value: int) -> int:
+    """Return a word's value as a signature keeps it: 20 bits of hash and 4 of class."""
+    return value >> 44 << 4 | value & CLASS

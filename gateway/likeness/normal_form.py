@@ -1,0 +1,204 @@
+"""
+What does a text say, whatever it looks like: its words, in one spelling.
+
+Boilerplate goes first; what looks alike is made alike; ids, blobs and stamps of time are
+taken out; digits that stand for letters become letters; punctuation, markdown and emoji
+are dropped. Plain English in ASCII takes a few passes of `str.translate` and substring
+tests; a regular expression runs only where one of those says it may find something.
+"""
+
+import re
+import string
+from itertools import filterfalse, groupby
+
+from gateway.likeness import boilerplate, confusables, leet, lexicon, masks
+
+CHARACTERS_MAX = 64_000
+"""Of a longer text both ends are normalised, and what is between is one LONG token."""
+
+_ASCII = [chr(code) for code in range(128)]
+_PLAIN = str.maketrans({sign: sign.lower() if sign.isalnum() else " " for sign in _ASCII})
+_PLAIN_BYTES = "".join(_ASCII).translate(_PLAIN).encode() + bytes(128)
+_DIGITS_AS_0 = bytes.maketrans(b"123456789", b"000000000")
+_NO_SIGNS = (string.ascii_letters + " \t,;?").encode()
+_LIST = re.compile(r"\n[ \t]*[0-9]{1,3}[.)](?=[ \t])")
+_TAG = re.compile(
+    r"</?(?:b|i|u|p|s|br|hr|em|tt|del|ins|sub|sup|mark|small|strong|center|font)\s?/?>",
+    re.IGNORECASE,
+)
+_FENCE = re.compile(r"```(?:text|txt|plaintext|plain|markdown|md)\b", re.IGNORECASE)
+_SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:([ ._*-])[^\W\d_](?:\1[^\W\d_])+)(?![^\W_])")
+_SPACED_PAIR = re.compile(r"(?<![^\W_])[^\W\d_](?:([ ._*-])[^\W\d_](?:\1[^\W\d_])*)(?![^\W_])")
+_OPERATOR = re.compile(  # it begins with a set: everything else is passed over fast
+    r"[<>=!&|+*](?:(?<=[<>+*])(?= \S)|(?:(?<=[=!])==?|(?<=[<>])=|(?<=&)&|(?<=\|)\|)(?=[ \w(\[]))"
+)
+_SINGLE_RUN = re.compile(rb"\x01{3,}")
+_SINGLES = frozenset("bcdefghjklmnopqrstuvwxyz")
+"""One of them at least is in a word that was spaced out: `a` and `i` are words themselves."""
+
+_SPACED_MIN = 3
+_PERIOD_MIN = 4
+
+
+def normal_form(text: str) -> list[str]:
+    """Return the tokens of `text`, in order."""
+    return spell(boilerplate.strip(text))
+
+
+def spell(text: str, characters_max: int = CHARACTERS_MAX) -> list[str]:
+    """Return the tokens of `text`, its boilerplate gone; of a longer one those of both ends."""
+    if len(text) <= characters_max:
+        return _once(_tokens(text))
+    end = characters_max // 2 - lexicon.LONG_CHARACTERS
+    return [*_tokens(text[:end]), text[end:-end], *_tokens(text[-end:])]
+
+
+def _tokens(text: str) -> list[str]:
+    if not text.isascii():
+        text = confusables.fold(text)
+    text = text.replace("'", "")
+    signs = text.encode("ascii", "ignore").translate(_DIGITS_AS_0, _NO_SIGNS)
+    text = _unmarked(text, signs)
+    tokens = _split(text, signs)
+    odd = list(filterfalse(str.isalpha, tokens)) if b"0" in signs else []
+    if odd and (masked := masks.without(text, odd)) != text:
+        text = masked
+        tokens = _split(text, signs)
+    if leet.may_fold(text, odd, len(tokens)):
+        text = leet.fold(text.lower())
+        tokens = _split(text, signs)
+    if not _SINGLES.isdisjoint(tokens):
+        tokens = _spelt_together(text, tokens, signs)
+    return tokens if text.isascii() else [token.casefold() for token in tokens]
+
+
+def _unmarked(text: str, signs: bytes) -> str:
+    """Return `text` without list numbers, formatting tags, and the names of plain fences."""
+    if b"0." in signs or b"0)" in signs:
+        text = _LIST.sub("\n", "\n" + text)
+    if b"<" in signs and b">" in signs:
+        text = _TAG.sub(" ", text)
+    if b"```" in signs:
+        text = _FENCE.sub(" ", text)
+    return text
+
+
+def _split(text: str, signs: bytes) -> list[str]:
+    """Return the words of `text`, and the signs of code that stand between two of them."""
+    if not _may_hold_operators(text, signs):
+        return _words(text)
+    tokens: list[str] = []
+    at = 0
+    for found in _OPERATOR.finditer(text):
+        start, end = found.span()
+        if _is_operator(text, start, end):
+            tokens += _words(text[at:start])
+            tokens.append(found[0])
+            at = end
+    tokens += _words(text[at:])
+    return _bare(tokens)
+
+
+def _words(text: str) -> list[str]:
+    if text.isascii():
+        return text.encode().translate(_PLAIN_BYTES).decode().split()
+    return text.translate(_PLAIN).split()
+
+
+def _may_hold_operators(text: str, signs: bytes) -> bool:
+    return (
+        (b"=" in signs and any(sign in signs for sign in (b"==", b"!=", b"<=", b">=")))
+        or (b"<" in signs and " < " in text)
+        or (b">" in signs and " > " in text)
+        or (b"+" in signs and " + " in text)
+        or (b"*" in signs and " * " in text)
+        or b"&&" in signs
+        or b"||" in signs
+    )
+
+
+def _is_operator(text: str, start: int, end: int) -> bool:
+    """Say whether the sign there compares or computes, rather than marks up."""
+    if start < 1 or end >= len(text):
+        return False
+    before = text[start - 1]
+    if text[end] == " ":
+        spaced = text[start - 2 : start] if start > 1 else "  "
+        return before == " " and not spaced[0].isspace() and not text[end + 1 : end + 2].isspace()
+    return before.isalnum() or before in "_)]"
+
+
+def _bare(tokens: list[str]) -> list[str]:
+    """Return the tokens without the signs that compare nothing: those first and last."""
+    start, end = 0, len(tokens)
+    while start < end and tokens[start] in lexicon.OPERATORS:
+        start += 1
+    while end > start and tokens[end - 1] in lexicon.OPERATORS:
+        end -= 1
+    return tokens[start:end]
+
+
+def _spelt_together(text: str, tokens: list[str], signs: bytes) -> list[str]:
+    """Return the tokens with words that were spaced out letter by letter in one piece."""
+    try:
+        sizes = bytes(map(len, tokens))
+    except ValueError:  # some token is longer than a byte can say
+        sizes = bytes(min(len(token), 2) for token in tokens)
+    if b"\1\1\1" not in sizes:
+        return tokens
+    if b"\1\1\1\1" in sizes and (closed := _closed_up(text, sizes)) != text:
+        return _spelt_together("", _split(closed, signs), signs)
+    return _joined(tokens, sizes)
+
+
+def _closed_up(text: str, sizes: bytes) -> str:
+    """Return `text` with words that were spaced out closed up; a wider gap ends a word."""
+    gaps = _SPACED_PAIR if sizes.count(1) > len(sizes) // 2 else _SPACED
+    return gaps.sub(lambda run: run[0].replace(run[1], ""), text)
+
+
+def _joined(tokens: list[str], sizes: bytes) -> list[str]:
+    """Return the tokens with what is left of single letters in a row in one piece."""
+    joined: list[str] = []
+    at = 0
+    for run in _SINGLE_RUN.finditer(sizes):
+        start, end = run.span()
+        joined += tokens[at:start]
+        joined += _as_one(tokens[start:end])
+        at = end
+    return joined + tokens[at:]
+
+
+def _as_one(singles: list[str]) -> list[str]:
+    """Return single characters, those in one piece that are letters of a word."""
+    return [
+        token
+        for are_letters, run in groupby(singles, _is_letter)
+        for token in _word_of(list(run), are_letters=are_letters)
+    ]
+
+
+def _word_of(singles: list[str], *, are_letters: bool) -> list[str]:
+    if are_letters and len(singles) >= _SPACED_MIN and not _SINGLES.isdisjoint(singles):
+        return ["".join(singles)]
+    return singles
+
+
+def _is_letter(token: str) -> bool:
+    return token.isascii() and token.isalpha()
+
+
+def _once(tokens: list[str]) -> list[str]:
+    """Return the tokens without the repetitions of a text that is one part over and over."""
+    size = len(tokens)
+    first = tokens[0] if tokens else ""
+    if size < 2 * _PERIOD_MIN or tokens.count(first) < 2:  # noqa: PLR2004 - twice is repeated
+        return tokens
+    period = 0
+    while True:
+        try:
+            period = tokens.index(first, period + 1, size // 2 + 1)
+        except ValueError:
+            return tokens
+        if size % period == 0 and tokens[period:] == tokens[:-period]:
+            return tokens[: period * -(-_PERIOD_MIN // period)]

@@ -1,0 +1,79 @@
+"""
+What did a turn say that can be counted: keyed hashes of its runs of five words.
+
+The same five words under the same root give the same unit, however often and in whatever
+order they come, and under another root an unrelated one. Each run is reduced to 128 bits by
+two secret linear combinations of its words' values and encrypted under the root's own key:
+an auditor who knows his own prompts can solve for nobody else's.
+"""
+
+import hmac
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import sha256
+
+import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
+from numpy.typing import NDArray
+
+from gateway.likeness.lexicon import RECORD_BYTES
+
+WORDS = 5
+"""In a run. A text with fewer has no units."""
+
+KEPT_MAX = 64
+"""The smallest hashes of a turn are kept, so that a union's smallest can be told from them."""
+
+_ROOTS_REMEMBERED_MAX = 1024
+
+
+class Units:
+    """Hashes runs of words under one key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        secret = hmac.digest(key, b"goodgate units: combinations 1", sha256) + hmac.digest(
+            key, b"goodgate units: combinations 2", sha256
+        )
+        secret += hmac.digest(key, b"goodgate units: combinations 3", sha256)
+        factors = np.frombuffer(secret, "<u8")[: 2 * WORDS].astype(np.uint64) | np.uint64(1)
+        self._left, self._right = factors[:WORDS], factors[WORDS:]
+        self._encryptor = lru_cache(_ROOTS_REMEMBERED_MAX)(self._encryptor_of)
+
+    def of(self, texts: Sequence[bytes], root: str) -> tuple[str, ...]:
+        """
+        Return the smallest units of some texts under a root, 16 hex digits each, sorted.
+
+        A text is the records of its words, as a lexicon has them; no run crosses two texts.
+        """
+        blocks = [self._blocks(text) for text in texts if len(text) >= WORDS * RECORD_BYTES]
+        if not blocks:
+            return ()
+        encrypted = self._encryptor(root).update(b"".join(blocks))
+        hashes = np.frombuffer(encrypted, ">u8")[::2].astype(np.uint64)
+        hashes.sort()
+        return _smallest(hashes)
+
+    def _blocks(self, records: bytes) -> bytes:
+        """Return 16 bytes for each run of words."""
+        values = np.frombuffer(records, "<u8")[::2].copy()
+        blocks = np.empty((len(values) - WORDS + 1, 2), np.uint64)
+        blocks[:, 0] = np.correlate(values, self._left)
+        blocks[:, 1] = np.correlate(values, self._right)
+        return blocks.tobytes()
+
+    def _encryptor_of(self, root: str) -> CipherContext:
+        key = hmac.digest(self._key, b"goodgate units: root " + root.encode(), sha256)[:16]
+        # A permutation of single blocks is all that is wanted here: nothing is kept secret
+        # by chaining, and equal runs must give equal units.
+        return Cipher(algorithms.AES128(key), modes.ECB()).encryptor()  # noqa: S305 - as above
+
+
+def _smallest(hashes: NDArray[np.uint64]) -> tuple[str, ...]:
+    """Return the smallest distinct ones of sorted hashes."""
+    if len(hashes) > 1:
+        hashes = hashes[np.concatenate((_FIRST, hashes[1:] != hashes[:-1]))]
+    return tuple(hashes[:KEPT_MAX].astype(">u8").tobytes().hex(" ", 8).split())
+
+
+_FIRST = np.ones(1, np.bool_)

@@ -1,0 +1,44 @@
+-- ports.Quotas.settle and release. After counting, remembering.
+-- KEYS: counters; then, when a remembered call is marked, ring and words.
+-- ARGV: time, own field, packed changes, mark, exact, canonical.
+
+local CHANGE = '<Bdddddd'  -- is budget, reserved, actual, level or ends, at, limit, window_s
+local now, field, changes = clock(ARGV[1]), ARGV[2], ARGV[3]
+
+local function change_quota(key, reserved, actual, taken_level, taken_at, limit, window_s)
+  local raw = redis.call('GET', key)
+  local limit_0, window_0 = limit, window_s
+  if raw then
+    local _
+    _, _, limit_0, window_0 = struct.unpack(BUCKET, raw)
+  end
+  if not raw and actual < reserved then return end
+  local level, at, born = stand(raw, limit_0, window_0, now)
+  if actual > reserved then
+    level = level + (actual - reserved)
+  elseif taken_at >= born then
+    local spoken = taken_level
+    if limit ~= limit_0 or window_s ~= window_0 then
+      spoken = spoken * window_s / limit * limit_0 / window_0
+    end
+    local unspent = spoken - (at - taken_at) * limit_0 / window_0
+    level = math.max(0, level - math.max(0, math.min(reserved - actual, unspent)))
+  end
+  keep_bucket(key, level, at, limit_0, window_0, born, now)
+end
+
+local from, i = 1, 0
+while from <= #changes do
+  local is_budget, reserved, actual, level, at, limit, window_s
+  is_budget, reserved, actual, level, at, limit, window_s, from =
+    struct.unpack(CHANGE, changes, from)
+  i = i + 1
+  if is_budget == 0 then
+    change_quota(KEYS[i], reserved, actual, level, at, limit, window_s)
+  elseif now < level + PERIOD_GRACE_S then
+    add_own(KEYS[i], field, actual - reserved, level, now)
+  end
+end
+
+if ARGV[4] ~= '' then mark(KEYS[i + 1], KEYS[i + 2], ARGV[5], ARGV[6], ARGV[4], now) end
+return 1
