@@ -1,7 +1,7 @@
 """
 Bodies of about a kilobyte, no two alike, from a fixed seed.
 
-Half the words are those any text has, half come from the dictionary: as with real prompts,
+Half the words are those any English text has, half come from the dictionary: as with real prompts,
 two of them share little that tells texts apart.
 """
 
@@ -12,11 +12,9 @@ from benchmarks.programs import ROOT
 from benchmarks.provider import MODEL
 
 _TEXT = """
-the parser reads header before body and cache keeps every token that a login service sends
-when session expires retry queue waits for worker lock release then writes ledger entry with
-index date amount currency account invoice customer field table column migration rollback
-please explain why this test fails on branch after merge while main passes under load since
-timeout value was lowered from thirty seconds to five show smallest change which fixes it
+the of and to in a is that for it as was with be by on not he his but at are this have from or had
+an they which one you were her all she there would their we him been has when who will more no if
+out so said what up its about into than them can only other new some could these two may then do
 """
 _WORDS = _TEXT.split()
 _DICTIONARY = ROOT / "gateway" / "likeness" / "words.txt"

@@ -13,8 +13,9 @@ import random
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from msgspec import to_builtins
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
@@ -32,6 +33,10 @@ from gateway.stores.sqlite.registry import Registry
 from gateway.upstream import Providers
 from gateway.web import api, ingress, site
 from gateway.web.metrics import Exposition, Tally
+
+if TYPE_CHECKING:
+    from gateway.app.shared import Shared
+    from gateway.stores.redis.fallback import SharedQuotas
 
 seed_demo = demo.seed
 log = logging.getLogger("goodgate.app")
@@ -59,7 +64,11 @@ class Application:
 
         self.registry = Registry.open(data, create=True)
         self.ledger = Ledger.open(data, secret=secret, clock=time.time)
-        self.quotas = memory.MemoryQuotas()
+        self.shared = _shared(options, data, secret, self._on_store_failure)
+        self.quotas: memory.MemoryQuotas | SharedQuotas = (
+            self.shared.quotas if self.shared else memory.MemoryQuotas()
+        )
+        self.flights = self.shared.flights if self.shared else sharing.Flights()
         self._seeding = budgets.Seeding(self.quotas, self.ledger, time.time)
         self.tally = Tally()
         self.pepper = pepper
@@ -67,7 +76,6 @@ class Application:
         self._jobs: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-        self.flights = sharing.Flights()
         credentials = tasks.TaskCredentials(hmac.digest(secret, b"task credentials", "sha256"))
         outside = Outside(
             keys=self.registry.keys,
@@ -133,7 +141,17 @@ class Application:
                 "error": state.error,
             },
             "ledger": {"failed": failed, "backlog": self.ledger.backlog},
+            "store": self._store(),
         }
+
+    def _store(self) -> dict[str, Any]:
+        """Return where quotas and likeness are, and whether all replicas share them now."""
+        if self.shared is None:
+            return {"kind": "memory"}
+        return {"kind": "redis", **to_builtins(self.shared.quotas.state)}
+
+    def _on_store_failure(self) -> Literal["share", "closed"]:
+        return self.gateway.snapshot.policies.settings.on_store_failure.quotas
 
     def reload_soon(self) -> None:
         """Ask for a reload from a signal handler."""
@@ -161,6 +179,8 @@ class Application:
         self._loop = asyncio.get_running_loop()
         self.ledger.start(self._loop)
         await self._seeding.seed(self.gateway.snapshot.policies)
+        if self.shared is not None:
+            await self.shared.start()
         self._start(self._refresh())
         self._start(self.reloader.watch())
         try:
@@ -170,6 +190,8 @@ class Application:
                 job.cancel()
             await asyncio.gather(*self._jobs, return_exceptions=True)
             await self.flights.close()
+            if self.shared is not None:
+                await self.shared.close()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_S):
                     await self.upstream.close()
@@ -207,6 +229,34 @@ class Application:
                 "Records that are durable and not yet in order.",
                 lambda: float(self.ledger.backlog),
             ),
+            "goodgate_flights": (
+                "Provider calls under way whose reply others may share.",
+                lambda: float(self.flights.under_way),
+            ),
+            **self._store_gauges(),
+        }
+
+    def _store_gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
+        if self.shared is None:
+            return {}
+        quotas = self.shared.quotas
+        return {
+            "goodgate_store_shared": (
+                "Whether Redis decides for all replicas now (1), or this one by itself (0).",
+                lambda: float(quotas.state.is_shared),
+            ),
+            "goodgate_store_replicas": (
+                "Replicas that share the store, as last known.",
+                lambda: float(quotas.state.replicas),
+            ),
+            "goodgate_store_outages": (
+                "How often the store was gone.",
+                lambda: float(quotas.state.outages),
+            ),
+            "goodgate_store_fallbacks": (
+                "Calls this replica decided without the store.",
+                lambda: float(quotas.state.fallbacks),
+            ),
         }
 
 
@@ -221,13 +271,14 @@ def build(options: settings.Settings, environ: Mapping[str, str]) -> Application
     if options.workers > 1:
         raise ConfigError(
             f"--workers {options.workers} needs GOODGATE_REDIS_URL and GOODGATE_DATABASE_URL, so "
-            "that all workers share their quotas and one ledger. This version has the embedded "
-            "stores only: start it with --workers 1."
+            "that all workers share their quotas and one ledger. This version has no PostgreSQL "
+            "store yet: start it with --workers 1, and further replicas with data folders of "
+            "their own and the same GOODGATE_REDIS_URL and GOODGATE_SECRET."
         )
-    if options.redis_url or options.database_url:
+    if options.database_url:
         raise ConfigError(
-            "GOODGATE_REDIS_URL and GOODGATE_DATABASE_URL are for stores this version does not "
-            "have yet. Unset them to run on the embedded ones."
+            "GOODGATE_DATABASE_URL is for a store this version does not have yet. Unset it to run "
+            "on the embedded one."
         )
     return Application(options, environ)
 
@@ -237,6 +288,22 @@ def new_id() -> str:
     # Ids must differ, not be secret: no system call for each of them.
     digits = f"{_random.getrandbits(72):018x}"
     return f"{time.time_ns() // 1_000_000:012x}7{digits[:3]}a{digits[3:]}"
+
+
+def _shared(
+    options: settings.Settings,
+    data: Path,
+    secret: bytes,
+    mode: Callable[[], Literal["share", "closed"]],
+) -> "Shared | None":
+    if not options.redis_url:
+        return None
+    # Imported when used: the embedded default loads no driver.
+    from gateway.app import shared  # noqa: PLC0415 - see above
+
+    shared.check_secret(options.redis_url, secret)
+    replica = shared.replica_name(secrets.load_or_create(data, "replica", ""))
+    return shared.Shared(options.redis_url, replica=replica, secret=secret, mode=mode)
 
 
 def _data_folder(options: settings.Settings) -> Path:

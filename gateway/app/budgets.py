@@ -7,17 +7,28 @@ counts for it from the next start on.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 from gateway import policy
-from gateway.stores.memory import MemoryQuotas
 from gateway.stores.sqlite.ledger import Ledger
+from gateway.values import DrawUnit
+
+
+class Seeds(Protocol):
+    """A store of quotas that can be told what was spent before."""
+
+    def seed(
+        self, draw_key: str, unit: DrawUnit, period_start: float, used: int
+    ) -> Awaitable[None] | None:
+        """Count at least so much of a budget as used."""
+        ...
 
 
 class Seeding:
     """Counts each budget once per process: afterwards its counter is exact by itself."""
 
-    def __init__(self, quotas: MemoryQuotas, ledger: Ledger, clock: Callable[[], float]) -> None:
+    def __init__(self, quotas: Seeds, ledger: Ledger, clock: Callable[[], float]) -> None:
         self._quotas = quotas
         self._ledger = ledger
         self._clock = clock
@@ -30,7 +41,9 @@ class Seeding:
                 continue
             began, _ = budget.bounds(self._clock())
             for values, used in await asyncio.to_thread(self._spent, budget, began):
-                self._quotas.seed(budget.key(values), budget.unit, began, used)
+                told = self._quotas.seed(budget.key(values), budget.unit, began, used)
+                if told is not None:
+                    await told
             self._seeded.add(budget.prefix)
 
     def _spent(self, budget: policy.Budget, began: float) -> Sequence[tuple[tuple[str, ...], int]]:

@@ -58,7 +58,9 @@ def _examine(remote: Remote, clock: Callable[[], float]) -> Iterator[Line]:
         yield _line("reach", "fail", f"{remote.url} answers {live.status}: is it the gateway?")
         return
     yield _line("reach", "ok", remote.url)
-    yield _ready(remote.fetch("GET", "/health/ready"))
+    ready = remote.fetch("GET", "/health/ready")
+    yield _ready(ready)
+    yield _store(_inside(ready.fields, "store"))
     yield _skew(live, clock())
     try:
         who = remote.ask("GET", "/api/whoami")
@@ -84,6 +86,17 @@ def _ready(answer: Answer) -> Line:
     if error:
         return _line("ready", "warn", f"the last reload was refused: {error.splitlines()[0]}")
     return _line("ready", "ok", "it takes calls")
+
+
+def _store(store: Mapping[str, Any]) -> Line:
+    if store.get("kind") != "redis":
+        return _line("store", "ok", "quotas and likeness in this gateway's memory")
+    replicas = f"{store.get('replicas')} replica{'s' if store.get('replicas') != 1 else ''}"
+    if not store.get("is_shared"):
+        reason = store.get("reason") or "away"
+        said = f"Redis is away ({reason}): each of {replicas} enforces its share of the limits"
+        return _line("store", "warn", said)
+    return _line("store", "ok", f"Redis, shared by {replicas}")
 
 
 def _why_not(answer: Answer) -> str:

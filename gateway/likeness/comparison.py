@@ -15,6 +15,7 @@ from gateway.likeness.fillers import CLASS, Run
 from gateway.likeness.findings import (
     ATTACHMENT,
     CUT,
+    FIRM,
     LITTLE,
     NONCE,
     ORDER,
@@ -30,6 +31,9 @@ from gateway.likeness.pairing import Pairing, Tools, meaning_of
 from gateway.likeness.weighing import weigh
 
 _COMMON_MIN = 0.4
+_ROOMY = 100
+_LOPSIDED = 2.0
+_APART_MAX = 0.5
 """Texts that share less than this of the shorter one's different words are not compared."""
 _BLOCK_MIN = 4
 _CLAUSE_MIN = 7
@@ -40,6 +44,8 @@ _COVERED_MIN = 0.7
 _NEVER_TWICE = frozenset((WordClass.NUMBER, WordClass.NEGATION))
 _EDGE = 3
 _DIGITS_MIN = 6
+_HUNKS_WEIGHED = 60
+_NEVER_PASSED = frozenset((WordClass.NUMBER, WordClass.OPERATOR))
 
 
 def compare(tools: Tools, old: Values, new: Values, tokens: Sequence[str]) -> Finding:
@@ -49,7 +55,14 @@ def compare(tools: Tools, old: Values, new: Values, tokens: Sequence[str]) -> Fi
     start, end = difference.shared_ends(old, new)
     if start == len(old) == len(new):
         return Finding(near=True, reason=SAME, similarity=1.0)
-    return Comparison(tools, old.tolist(), new.tolist(), tokens).finding(start, end)
+    core = difference.shared_core(old, new, start, end)
+    comparison = Comparison(tools, old.tolist(), new.tolist(), tokens)
+    known = start + end + core[2]
+    shared = 1.0 if known >= _COMMON_MIN * min(len(old), len(new)) else comparison.shared()
+    if shared < _COMMON_MIN:
+        return Finding(near=False, reason=LITTLE, similarity=shared)
+    found = difference.hunks(comparison.old, comparison.new, (start, end), core)
+    return comparison.finding(found)
 
 
 def _long_ones(values: Values) -> set[int]:
@@ -57,59 +70,86 @@ def _long_ones(values: Values) -> set[int]:
     return set(chosen.tolist()) if len(chosen) else set()
 
 
+def _holds_number(run: Run) -> bool:
+    return any(value & CLASS == WordClass.NUMBER for value in run.values)
+
+
 class Comparison:
     """One earlier text and one later, and what differs between them."""
 
     def __init__(self, tools: Tools, old: list[int], new: list[int], tokens: Sequence[str]) -> None:
         self._tools = tools
-        self._old = old
-        self._new = new
+        self.old = old
+        self.new = new
         self._tokens = tokens
         self._pairing = Pairing(tools, old, new, tokens)
 
-    def finding(self, start: int, end: int) -> Finding:
-        """Return the judgement, given how many tokens are shared at both ends."""
-        kinds, others = set(self._old), set(self._new)
-        shared = len(kinds & others) / min(len(kinds), len(others))
-        if shared < _COMMON_MIN:
-            return Finding(near=False, reason=LITTLE, similarity=shared)
-        found = difference.hunks(self._old, self._new, start, end)
-        blocks = order.moved(self._old, self._new, found)
+    def shared(self) -> float:
+        """Return the share of different words in common: of the shorter; of long texts strictly."""
+        kinds, others = set(self.old), set(self.new)
+        if max(len(self.old), len(self.new)) <= _ROOMY:
+            return len(kinds & others) / min(len(kinds), len(others))
+        telling = {value for value in kinds if value & CLASS != WordClass.COMMON}
+        more = {value for value in others if value & CLASS != WordClass.COMMON}
+        common = len(telling & more)
+        least = max(1, min(len(telling), len(more)))
+        return min(common / least, _LOPSIDED * common / max(1, len(telling | more)))
+
+    def finding(self, found: list[Hunk]) -> Finding:
+        """Return the judgement, given all hunks."""
+        went, came = order.leftovers(self.old, self.new, found)
+        similarity = (len(self.old) - went) / max(len(self.old), len(self.new))
+        if went > _APART_MAX * len(self.old) and came > _APART_MAX * len(self.new):
+            return Finding(near=False, reason=LITTLE, similarity=similarity)
+        blocks = order.moved(self.old, self.new, found)
+        notes = self._all_notes(found, blocks)
+        return weigh(notes, (self.old, self.new), self._tokens, self._tools, similarity)
+
+    def _all_notes(self, found: list[Hunk], blocks: list[order.Block]) -> list[Note]:
+        """Return what to say of every hunk; up to the first thing that nothing forgives."""
         notes = self._moves(found, blocks)
-        went = {at for b in blocks for at in range(b.old, b.old + b.length)}
-        came = {at for b in blocks for at in range(b.new, b.new + b.length)}
-        for hunk in found:
+        went = {at for block in blocks for at in block.old}
+        came = {at for block in blocks for at in block.new}
+        every = max(1, len(found) // _HUNKS_WEIGHED)
+        for number, hunk in enumerate(found):
+            if number % every and not self._may_be_firm(hunk):
+                continue
             old = [at for at in range(hunk.old_start, hunk.old_end) if at not in went]
             new = [at for at in range(hunk.new_start, hunk.new_end) if at not in came]
-            notes += self._notes(old, new)
-        gone = sum(hunk.old_end - hunk.old_start for hunk in found) - len(went)
-        similarity = (len(self._old) - gone) / max(len(self._old), len(self._new))
-        return weigh(notes, (self._old, self._new), self._tokens, self._tools, similarity)
+            further = self._notes(old, new)
+            notes += further
+            if any(note.grade == Grade.MEANING and note.reason in FIRM for note in further):
+                break
+        return notes
+
+    def _may_be_firm(self, hunk: Hunk) -> bool:
+        """Return whether a hunk is weighed although many others are: it may be a number's."""
+        old = self.old[hunk.old_start : hunk.old_end]
+        new = self.new[hunk.new_start : hunk.new_end]
+        if not old or not new:
+            return True
+        return any(value & CLASS in _NEVER_PASSED for value in (*old, *new))
 
     def _moves(self, found: list[Hunk], blocks: list[order.Block]) -> list[Note]:
         """Return what to say of blocks that moved; those of manners alone are no moves."""
         meant = [b for b in blocks if not self._is_manners(b)]
         if not meant:
             return []
-        moved = sum(block.length for block in blocks)
-        places = [(range(b.old, b.old + b.length), range(b.new, b.new + b.length)) for b in meant]
-        if order.are_swapped(self._old, self._new, found):
-            return [Note(Grade.MEANING, SWAPPED, *places[0])]
-        whole = moved > _MOVED_MIN * min(len(self._old), len(self._new)) or any(
-            block.length >= _CLAUSE_MIN for block in meant
+        if order.are_swapped(self.old, self.new, found):
+            return [Note(Grade.MEANING, SWAPPED, *meant[0])]
+        moved = sum(len(block.new) for block in blocks)
+        whole = moved > _MOVED_MIN * min(len(self.old), len(self.new)) or any(
+            len(block.new) >= _CLAUSE_MIN for block in meant
         )
         return [
-            Note(
-                Grade.HARMLESS if whole or block.length >= _BLOCK_MIN else Grade.MOVED,
-                ORDER if whole or block.length >= _BLOCK_MIN else SWAPPED,
-                *place,
-            )
-            for block, place in zip(meant, places, strict=True)
+            Note(Grade.HARMLESS, ORDER, *block)
+            if whole or len(block.new) >= _BLOCK_MIN
+            else Note(Grade.MOVED, SWAPPED, *block)
+            for block in meant
         ]
 
     def _is_manners(self, block: order.Block) -> bool:
-        values = self._old[block.old : block.old + block.length]
-        return all(self._tools.fillers.is_manners(value) for value in values)
+        return all(self._tools.fillers.is_manners(self.old[at]) for at in block.old)
 
     def _notes(self, old: list[int], new: list[int]) -> list[Note]:
         """Return what to say of one hunk: places that are left of it on both sides."""
@@ -118,7 +158,7 @@ class Comparison:
         return self._came(new) if new else self._went(old) if old else []
 
     def _replaced(self, old: list[int], new: list[int]) -> list[Note]:
-        came, went = self._run(self._new, new), self._run(self._old, old)
+        came, went = self._run(self.new, new), self._run(self.old, old)
         if self._are_nonces(came, went):
             return [Note(Grade.HARMLESS, NONCE, old, new)]
         reason = self._tools.fillers.harmless(came)
@@ -128,6 +168,8 @@ class Comparison:
 
     def _may_be_exchanged(self, came: Run, went: Run) -> bool:
         """Return whether one harmless run may stand for another: inside a text, little words only."""
+        if _holds_number(came) and _holds_number(went):
+            return False
         light = self._tools.fillers.is_light
         return (came.near_edge and went.near_edge) or all(
             light(value) or value & CLASS == WordClass.NONCE
@@ -143,36 +185,36 @@ class Comparison:
         )
 
     def _came(self, new: list[int]) -> list[Note]:
-        run = self._run(self._new, new)
+        run = self._run(self.new, new)
         reason = self._tools.fillers.harmless(run)
         if reason:
             return [Note(Grade.HARMLESS, reason, (), new)]
-        rest = self._repeated(self._new, new, self._old)
+        rest = self._repeated(self.new, new, self.old)
         if rest is None:
             return [Note(Grade.COME, meaning_of(run.values), (), new)]
         return [Note(Grade.HARMLESS, REPEATED, (), new), *(self._said_again(at) for at in rest)]
 
     def _said_again(self, at: int) -> Note:
         """Return what a new word means that stands where a repeated part has another."""
-        place = self._behind.get((self._new[at - 2], self._new[at - 1]), 0)
-        if place and place < len(self._old):
+        place = self._behind.get((self.new[at - 2], self.new[at - 1]), 0)
+        if place and place < len(self.old):
             return self._pairing.pair(place, at)
-        return Note(Grade.COME, meaning_of((self._new[at],)), (), (at,))
+        return Note(Grade.COME, meaning_of((self.new[at],)), (), (at,))
 
     @cached_property
     def _behind(self) -> dict[tuple[int, int], int]:
         """Where two words of the earlier text in a row end, by the words."""
-        return {pair: at + 2 for at, pair in enumerate(zip(self._old, self._old[1:], strict=False))}
+        return {pair: at + 2 for at, pair in enumerate(zip(self.old, self.old[1:], strict=False))}
 
     def _went(self, old: list[int]) -> list[Note]:
-        run = self._run(self._old, old)
+        run = self._run(self.old, old)
         reason = self._tools.fillers.harmless(run)
         if reason:
             return [Note(Grade.HARMLESS, reason, old)]
-        rest = self._repeated(self._old, old, self._new)
+        rest = self._repeated(self.old, old, self.new)
         if rest is not None:
             notes = [Note(Grade.HARMLESS, REPEATED, old)]
-            return notes + [Note(Grade.GONE, meaning_of((self._old[at],)), (at,)) for at in rest]
+            return notes + [Note(Grade.GONE, meaning_of((self.old[at],)), (at,)) for at in rest]
         if run.at_edge and len(old) >= self._cut_min(run):
             return [Note(Grade.CUT, CUT, old)]
         return [Note(Grade.GONE, meaning_of(run.values), old)]
@@ -192,7 +234,7 @@ class Comparison:
             before=0 if at_start else text[first - 1],
             after=0 if at_end else text[last + 1],
             tokens_beside=len(text) - len(places),
-            digits=self._digits(places) if text is self._new else 0,
+            digits=self._digits(places) if text is self.new else 0,
             near_edge=first <= _EDGE or last >= len(text) - 1 - _EDGE,
         )
 
@@ -212,7 +254,7 @@ class Comparison:
         at_edge = first == 0 or first + length == len(text)
         if length < _REPEATED_MIN - at_edge:
             return None
-        known = self._old_triples if other is self._old else self._new_triples
+        known = self._old_triples if other is self.old else self._new_triples
         covered = [False] * length
         for at, triple in enumerate(zip(run, run[1:], run[2:], strict=False)):
             if triple in known:
@@ -223,8 +265,8 @@ class Comparison:
 
     @cached_property
     def _old_triples(self) -> set[tuple[int, int, int]]:
-        return set(zip(self._old, self._old[1:], self._old[2:], strict=False))
+        return set(zip(self.old, self.old[1:], self.old[2:], strict=False))
 
     @cached_property
     def _new_triples(self) -> set[tuple[int, int, int]]:
-        return set(zip(self._new, self._new[1:], self._new[2:], strict=False))
+        return set(zip(self.new, self.new[1:], self.new[2:], strict=False))

@@ -55,10 +55,19 @@ _FOREIGN_SHARE_MAX = 0.2
 
 @lru_cache(maxsize=1)
 def doubles() -> Mapping[str, str]:
-    """Return the ASCII letter or digit for each letter that looks like one, in lower case."""
+    """Return the ASCII letter or digit for each letter that may pass for one, in lower case."""
+    return {double: row.lstrip("+")[0] for row in _rows() for double in row.split(" ")[1]}
+
+
+@lru_cache(maxsize=1)
+def _close_doubles() -> frozenset[str]:
+    """Return those that look the same; the others pass only among Latin letters."""
+    return frozenset("".join(row.split(" ")[1] for row in _rows() if row[0] != "+"))
+
+
+def _rows() -> list[str]:
     text = resources.files("gateway.likeness").joinpath("confusables.txt").read_text("utf-8")
-    rows = (line.split(" ") for line in text.splitlines() if not line.startswith("#"))
-    return {double: plain for plain, alike in rows for double in alike}
+    return [line for line in text.splitlines() if not line.startswith("#")]
 
 
 @lru_cache(maxsize=4096)
@@ -115,24 +124,21 @@ def _part(character: str) -> str:
 
 def _fold_words(text: str) -> str:
     """Fold the words whose letters pose as Latin ones."""
-    table = doubles()
-    words = {word for word in _WORD.findall(text) if not word.isascii()}
-    posing = {word for word in words if _poses(word, table)}
-    foreign = len(words) - len(posing)
-    is_latin = foreign <= _FOREIGN_SHARE_MAX * len(set(_WORD.findall(text)))
-    folds = {ord(double): letter for double, letter in table.items()}
-
-    def folded(found: re.Match[str]) -> str:
-        word = found[0]
-        if word.isascii() or not (_holds_latin(word) or (is_latin and word in posing)):
-            return word
-        return word.translate(folds)
-
-    return _WORD.sub(folded, text)
+    words = set(_WORD.findall(text))
+    unusual = {word for word in words if not word.isascii()}
+    posing = {word for word in unusual if _poses(word)}
+    is_latin = len(unusual) - len(posing) <= _FOREIGN_SHARE_MAX * len(words)
+    letters = {ord(double): letter for double, letter in doubles().items()}
+    folded = {
+        word: word.translate(letters)
+        for word in unusual
+        if _holds_latin(word) or (is_latin and word in posing)
+    }
+    return _WORD.sub(lambda word: folded.get(word[0], word[0]), text) if folded else text
 
 
-def _poses(word: str, table: Mapping[str, str]) -> bool:
-    return all(character in table or character.isascii() for character in word)
+def _poses(word: str) -> bool:
+    return all(character.isascii() or character in _close_doubles() for character in word)
 
 
 def _holds_latin(word: str) -> bool:

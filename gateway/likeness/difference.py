@@ -21,6 +21,16 @@ PAIRS_MAX = 4
 SMALL = 300
 """A gap of at most this many pairs of places is matched token by token."""
 DEPTH_MAX = 4
+_PROBE = 8
+_WIDE = 64
+_HUGE = 300
+_SCATTERED = 8
+_NEAR = 12
+_STEPS = sorted(
+    ((a, b) for a in range(_NEAR) for b in range(_NEAR) if a + b and abs(a - b) < _NEAR // 2),
+    key=lambda step: max(step) + abs(step[0] - step[1]) / 2,
+)
+"""How far both sides are followed for the next words they share, the nearest first."""
 
 
 class Hunk(NamedTuple):
@@ -55,13 +65,83 @@ def _alike(old: Values, new: Values) -> int:
     return len(equal) if len(equal) == 0 or equal[first] else first
 
 
-def hunks(old: Sequence[int], new: Sequence[int], start: int, end: int) -> list[Hunk]:
-    """Return the hunks between the first `start` and the last `end` tokens, in order."""
-    gap = Hunk(start, len(old) - end, start, len(new) - end)
+def shared_core(old: Values, new: Values, start: int, end: int) -> tuple[int, int, int]:
+    """
+    Return where a run around the middle stands in both, between what they begin and end with.
+
+    The place in each, and the length: 0 when the middle of the earlier text is not found.
+    """
+    left, right = old[start : len(old) - end], new[start : len(new) - end]
+    middle = len(left) // 2
+    probe = left[middle : middle + _PROBE]
+    if min(len(left), len(right)) < 2 * _PROBE:
+        return 0, 0, 0
+    found = right.tobytes().find(probe.tobytes())
+    if found < 0 or found % 4:
+        return 0, 0, 0
+    at = found // 4
+    before = _alike_until(left[:middle], right[:at])
+    after = _alike_from(left[middle:], right[at:])
+    return start + middle - before, start + at - before, before + after
+
+
+def _alike_from(old: Values, new: Values) -> int:
+    least = min(len(old), len(new))
+    return _alike(old[:least], new[:least])
+
+
+def _alike_until(old: Values, new: Values) -> int:
+    return _alike_from(old[::-1], new[::-1])
+
+
+def hunks(
+    old: Sequence[int], new: Sequence[int], ends: tuple[int, int], core: tuple[int, int, int]
+) -> list[Hunk]:
+    """Return the hunks around what is known to be shared: both ends, and a core between them."""
+    start, end = ends
+    i, j, length = core
+    last = Hunk(start, len(old) - end, start, len(new) - end)
+    if not length:
+        return _hunks(old, new, last)
+    left = last._replace(old_end=i, new_end=j)
+    return _hunks(old, new, left) + _hunks(
+        old, new, last._replace(old_start=i + length, new_start=j + length)
+    )
+
+
+def _hunks(old: Sequence[int], new: Sequence[int], gap: Hunk) -> list[Hunk]:
+    gap = _trimmed(old, new, gap)
     kept = _within(old, new, gap)
+    if kept is None and min(gap.old_end - gap.old_start, gap.new_end - gap.new_start) > _WIDE:
+        kept = _followed(old, new, gap)
     if kept is not None:
         return list(_between(gap, kept))
     return _bridged(old, new, list(_gap(old, new, gap, 0)))
+
+
+def _followed(old: Sequence[int], new: Sequence[int], gap: Hunk) -> list[tuple[int, int]] | None:
+    """
+    Return the places that match when both sides are followed word by word.
+
+    After a difference both go on at the nearest two words in a row that they share; None when
+    they are too far away: then more moved than a few words here and there.
+    """
+    i, old_end, j, new_end = gap
+    found: list[tuple[int, int]] = []
+    while i < old_end and j < new_end:
+        if old[i] == new[j]:
+            found.append((i, j))
+            i, j = i + 1, j + 1
+            continue
+        for a, b in _STEPS:
+            if old[i + a : i + a + 2] == new[j + b : j + b + 2]:
+                i, j = i + a, j + b
+                break
+        else:
+            if max(old_end - i, new_end - j) > _NEAR:
+                return None
+            break
+    return found
 
 
 def _bridged(old: Sequence[int], new: Sequence[int], found: list[Hunk]) -> list[Hunk]:
@@ -134,7 +214,8 @@ def _gap(old: Sequence[int], new: Sequence[int], gap: Hunk, depth: int) -> Itera
             yield gap
         return
     matches = _matches(old, new, gap) if depth < DEPTH_MAX else []
-    if not matches:
+    width = min(gap.old_end - gap.old_start, gap.new_end - gap.new_start)
+    if not matches or (width > _HUGE and len(matches) < width // _SCATTERED):
         yield gap
         return
     for part in _between(gap, matches):

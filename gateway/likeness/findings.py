@@ -30,6 +30,9 @@ ATTACHMENT = "another attachment or very long word"
 LITTLE = "too little in common"
 NOTHING = "nothing to compare with"
 
+FIRM = (NUMBER, NEGATION, OPERATOR)
+"""What no typing error makes."""
+
 REASONS = (
     SAME, NONCE, POLITENESS, FILLER, SPACING, SYNONYMS, TYPOS, ORDER, REPEATED, CUT, DROPPED,
     NUMBER, NEGATION, OPERATOR, NAME, WORDS, SWAPPED, ATTACHMENT, LITTLE, NOTHING,

@@ -45,6 +45,7 @@ _ALONE = {"4": "a", "1": "i"}
 _ONES_MAX = 6
 _CERTAIN_MIN = 3
 _HEXADECIMAL = re.compile(r"[0-9a-f]+\Z")
+_JOINING = re.compile(r"[|+]")
 _INNER = re.compile(r"[a-z][0-9@$!|+]+[a-z]")
 _AROUND = re.compile(r"[0-9!][a-df-z][0-9@$]+")
 _DISGUISED_MIN = 3
@@ -57,7 +58,7 @@ def may_fold(text: str, odd: Collection[str], words: int) -> bool:
     """Return whether `fold` may change `text`, of whose words `odd` hold digits."""
     return (
         any(map(_certain, odd))
-        or (len(odd) >= _RIDDLED_MIN and len(odd) > _RIDDLED_SHARE_MIN * words)
+        or sum(map(_is_mixed, odd)) > max(_RIDDLED_MIN, _RIDDLED_SHARE_MIN * words)
         or any(_certain(text[start:end].lower()) for start, end in _spans(text, _SIGNED))
     )
 
@@ -112,7 +113,7 @@ def _is_riddled(text: str, candidates: Collection[str]) -> bool:
 def _certain(word: str) -> str:
     """Return the word it can only be; empty when it may well mean what it says."""
     core = word.rstrip("!|+")
-    if len(core) < _CERTAIN_MIN or _HEXADECIMAL.fullmatch(core):
+    if len(core) < _CERTAIN_MIN or _HEXADECIMAL.match(core) or _JOINING.search(core):
         return ""
     read = _in_dictionary(core)
     if not read or not (_INNER.search(core) or _AROUND.fullmatch(core) or _edge_is_letter(core)):
@@ -165,7 +166,7 @@ def _disguised(word: str) -> str:
     """Return what a word of a text that is disguised throughout spells."""
     if len(word) > _CANDIDATE_MAX:
         return word
-    for core in (word, word.rstrip("!|+"), word.rstrip("!|+@$")):
+    for core in (word, word.rstrip("!|+")):
         if core and (read := _in_dictionary(core)):
             return read + word[len(core) :]
     core = word.rstrip("!|")

@@ -27,8 +27,8 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _FENCE = re.compile(r"```(?:text|txt|plaintext|plain|markdown|md)\b", re.IGNORECASE)
-_SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:([ ._*-])[^\W\d_](?:\1[^\W\d_])+)(?![^\W_])")
-_SPACED_PAIR = re.compile(r"(?<![^\W_])[^\W\d_](?:([ ._*-])[^\W\d_](?:\1[^\W\d_])*)(?![^\W_])")
+_SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:([ ._*-])[^\W\d_](?:\1[^\W\d_])*)(?![^\W_])")
+_SPACED_SHARE_MIN = 0.5
 _OPERATOR = re.compile(  # it begins with a set: everything else is passed over fast
     r"[<>=!&|+*](?:(?<=[<>+*])(?= \S)|(?:(?<=[=!])==?|(?<=[<>])=|(?<=&)&|(?<=\|)\|)(?=[ \w(\[]))"
 )
@@ -146,15 +146,14 @@ def _spelt_together(text: str, tokens: list[str], signs: bytes) -> list[str]:
         sizes = bytes(min(len(token), 2) for token in tokens)
     if b"\1\1\1" not in sizes:
         return tokens
-    if b"\1\1\1\1" in sizes and (closed := _closed_up(text, sizes)) != text:
+    is_spaced = sizes.count(1) > _SPACED_SHARE_MIN * len(sizes)
+    if is_spaced and (closed := _SPACED.sub(_closed, text)) != text:
         return _spelt_together("", _split(closed, signs), signs)
     return _joined(tokens, sizes)
 
 
-def _closed_up(text: str, sizes: bytes) -> str:
-    """Return `text` with words that were spaced out closed up; a wider gap ends a word."""
-    gaps = _SPACED_PAIR if sizes.count(1) > len(sizes) // 2 else _SPACED
-    return gaps.sub(lambda run: run[0].replace(run[1], ""), text)
+def _closed(run: re.Match[str]) -> str:
+    return run[0].replace(run[1], "")
 
 
 def _joined(tokens: list[str], sizes: bytes) -> list[str]:

@@ -2,16 +2,19 @@
 What stands in both texts, but elsewhere: blocks that moved, and words that change places.
 
 Whole clauses and sentences in another order ask for the same; two names that change
-places do not. A block counts as moved only when the difference has it once as gone and
-once as come.
+places do not. A word counts as moved only when the difference has it once as gone and once
+as come.
 """
 
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from gateway.likeness.difference import Hunk
 
 _PLACES_MAX = 8
+_BLOCKS_MAX = 600
+"""Of more moved words no blocks are made: one place after another is taken for each word."""
 _NAME_MAX = 4
 """A name that changes places with another has at most this many words."""
 
@@ -19,55 +22,67 @@ _NAME_MAX = 4
 class Block(NamedTuple):
     """Words that both texts have, at different places."""
 
-    old: int
-    new: int
-    length: int
+    old: Sequence[int]
+    new: Sequence[int]
+
+
+def leftovers(old: Sequence[int], new: Sequence[int], found: Iterable[Hunk]) -> tuple[int, int]:
+    """Return how many tokens each text has that the other has not, wherever they stand."""
+    gone: list[int] = []
+    come: list[int] = []
+    for hunk in found:
+        gone += old[hunk.old_start : hunk.old_end]
+        come += new[hunk.new_start : hunk.new_end]
+    common = (Counter(gone) & Counter(come)).total()
+    return len(gone) - common, len(come) - common
 
 
 def moved(old: Sequence[int], new: Sequence[int], found: Iterable[Hunk]) -> list[Block]:
-    """Return the blocks that are gone in one hunk and come in another, longest first tried."""
-    found = list(found)
-    free: dict[int, list[int]] = {}
-    gone: set[int] = set()
-    for hunk in found:
-        gone.update(range(hunk.old_start, hunk.old_end))
-        for at in range(hunk.old_start, hunk.old_end):
-            free.setdefault(old[at], []).append(at)
+    """Return the blocks that are gone in one hunk and come in another; each word is in one."""
+    gone = [at for hunk in found for at in range(hunk.old_start, hunk.old_end)]
+    come = [at for hunk in found for at in range(hunk.new_start, hunk.new_end)]
+    free: dict[int, deque[int]] = {}
+    for at in gone:
+        free.setdefault(old[at], deque()).append(at)
+    if min(len(gone), len(come)) > _BLOCKS_MAX:
+        taken = [(free[new[at]].popleft(), at) for at in come if free.get(new[at])]
+        return [Block([i for i, _ in taken], [j for _, j in taken])] if taken else []
+    left, wanted = set(gone), set(come)
     blocks: list[Block] = []
-    for hunk in found:
-        at = hunk.new_start
-        while at < hunk.new_end:
-            block = _longest(old, new, at, hunk.new_end, free.get(new[at], ()), gone)
-            if block.length:
-                blocks.append(block)
-                gone.difference_update(range(block.old, block.old + block.length))
-            at += max(1, block.length)
+    skip = 0
+    for at in come:
+        if at < skip or new[at] not in free:
+            continue
+        block = _longest(old, new, at, free[new[at]], (left, wanted))
+        if block.new:
+            blocks.append(block)
+            left.difference_update(block.old)
+            skip = at + len(block.new)
     return blocks
 
 
-def _longest(  # noqa: PLR0913, PLR0917 - two texts, a span of one, and what is left of the other
+def _longest(
     old: Sequence[int],
     new: Sequence[int],
     at: int,
-    end: int,
-    places: Sequence[int],
-    gone: set[int],
+    places: deque[int],
+    unmatched: tuple[set[int], set[int]],
 ) -> Block:
-    best = Block(0, at, 0)
+    left, wanted = unmatched
+    while places and places[0] not in left:
+        places.popleft()
+    best = Block((), ())
     tried = 0
     for place in places:
-        if place not in gone:
-            continue
-        length = 0
-        while (
-            at + length < end and place + length in gone and old[place + length] == new[at + length]
-        ):
-            length += 1
-        if length > best.length:
-            best = Block(place, at, length)
-        tried += 1
-        if tried == _PLACES_MAX:
-            break
+        if place in left and tried < _PLACES_MAX:
+            tried += 1
+            size = 0
+            while (
+                place + size in left and at + size in wanted and old[place + size] == new[at + size]
+            ):
+                size += 1
+            if size > len(best.new):
+                best = Block(range(place, place + size), range(at, at + size))
     return best
 
 

@@ -33,6 +33,8 @@ _LETTERS_MAX = 96
 _ALIGNED_MAX = 12
 """Words of longer hunks are not paired."""
 _ASIDE_MAX = 3
+_FEW = 3
+_NAMES_PER = 4
 _FAR_SHARE = 0.5
 _SPACED_STEPS = ((2, 1), (1, 2), (2, 2))
 """So many earlier words may be so many later ones with other spaces."""
@@ -89,8 +91,12 @@ class Pairing:
             return [Note(Grade.HARMLESS, SPACING, old, new)]
         if len(old) == len(new) == 1:
             return [self.pair(old[0], new[0])]
-        if max(len(old), len(new)) > _ALIGNED_MAX:
+        if max(len(old), len(new)) > _ALIGNED_MAX or not self._is_worth_it(old, new):
             return [self._unpaired(old, new)]
+        if len(old) == len(new):
+            pairs = [self.pair(i, j) for i, j in zip(old, new, strict=True)]
+            if max(note.grade for note in pairs) <= Grade.SLIP:
+                return pairs
         return self._aligned(old, new)
 
     def _are_synonyms(self, old: Sequence[int], new: Sequence[int]) -> bool:
@@ -100,11 +106,25 @@ class Pairing:
 
     def _are_spaced(self, old: Sequence[int], new: Sequence[int]) -> bool:
         """Return whether both are the same letters, with other spaces."""
-        if len(old) == len(new) == 1 or len(old) > _JOINED_MAX:
+        if len(old) == len(new) == 1 or len(old) > _JOINED_MAX or not self._may_hide(old, new):
             return False
         tokens = [self._tokens[at] for at in new]
         return sum(map(len, tokens)) <= _LETTERS_MAX and self._tools.typos.same_letters(
             [self._old[at] for at in old], tokens
+        )
+
+    def _may_hide(self, old: Sequence[int], new: Sequence[int]) -> bool:
+        """Return whether a word may be in pieces: a few words, or some that nobody knows."""
+        return min(len(old), len(new)) == 1 or self._names(old, new) > 0
+
+    def _is_worth_it(self, old: Sequence[int], new: Sequence[int]) -> bool:
+        """Return whether many words may be mistyped: some of them are none."""
+        return min(len(old), len(new)) <= _FEW or self._names(old, new) * _NAMES_PER >= len(new)
+
+    def _names(self, old: Sequence[int], new: Sequence[int]) -> int:
+        """Return how many words are in no dictionary."""
+        return sum(self._old[at] & CLASS in _NAMES for at in old) + sum(
+            self._new[at] & CLASS in _NAMES for at in new
         )
 
     def _aligned(self, old: Sequence[int], new: Sequence[int]) -> list[Note]:

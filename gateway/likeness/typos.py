@@ -17,6 +17,8 @@ from gateway.likeness.fillers import short
 from gateway.likeness.lexicon import Lexicon
 
 _FAR = 99
+_LETTERS_MAX = 24
+_REMEMBERED_MAX = 10_000
 _SHORT = 3
 _MIDDLE = 7
 _LONG = 11
@@ -31,14 +33,17 @@ class Typos:
         values = np.array([short(lexicon.value(word)) for word in self._words], np.uint32)
         self._order = values.argsort(kind="stable").astype(np.uint32)
         self._values = values[self._order]
+        self._found: dict[int, tuple[str, ...]] = {}
 
-    def words_of(self, value: int) -> list[str]:
+    def words_of(self, value: int) -> tuple[str, ...]:
         """Return the dictionary's words of a value: mostly one, sometimes none or two."""
-        start = int(self._values.searchsorted(value))
-        found: list[str] = []
-        while start < len(self._values) and self._values[start] == value:
-            found.append(self._words[self._order[start]])
-            start += 1
+        found = self._found.get(value)
+        if found is None:
+            start, end = self._values.searchsorted((value, value + 1)).tolist()
+            found = tuple(self._words[at] for at in self._order[start:end].tolist())
+            if len(self._found) >= _REMEMBERED_MAX:
+                self._found.clear()
+            self._found[value] = found
         return found
 
     def edits(self, value: int, word: str, most: int) -> int:
@@ -54,7 +59,7 @@ class Typos:
         """Return whether the tokens, with other spaces, are the words of the values."""
         rest = "".join(tokens)
         for value in values[:-1]:
-            for length in range(1, len(rest)):
+            for length in range(1, min(len(rest), _LETTERS_MAX)):
                 if self._digest(rest[:length]) == value >> 4:
                     rest = rest[length:]
                     break

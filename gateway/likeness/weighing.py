@@ -14,7 +14,7 @@ from gateway.likeness.fillers import CLASS
 from gateway.likeness.findings import (
     CUT,
     DROPPED,
-    NEGATION,
+    FIRM,
     NUMBER,
     OPERATOR,
     ORDER,
@@ -41,9 +41,9 @@ _MOVED_HUNKS_MIN = 3
 _PROVEN_MIN = 2
 _SCRIBBLED_MIN = 3
 _FIGURES_MAX = 12
-_TRIED_MAX = 3
+_TRIED_MAX = 2
 _TRIED_MIN = 5
-_TRIED_LENGTH_MAX = 20
+_TRIED_LENGTH_MAX = 18
 _SYNONYMS_PER_OTHER = 2
 
 
@@ -115,7 +115,7 @@ def _is_firm(note: Note) -> bool:
     """Return whether no typing error makes such a difference."""
     if note.grade in (Grade.HARMLESS, Grade.PROVEN, Grade.SLIP):
         return False
-    return note.grade == Grade.CUT or note.reason in (NUMBER, NEGATION, OPERATOR)
+    return note.grade == Grade.CUT or note.reason in FIRM
 
 
 def _never(found: Graded, texts: Texts) -> bool:

@@ -15,6 +15,7 @@ from gateway.errors import GatewayError, ProviderCut
 from gateway.sharing import remote
 from gateway.sharing.flight import BUFFER_BYTES_MAX, Flight, bare
 from gateway.sharing.remote import RemoteFlight
+from gateway.sharing.stored import Stored
 from gateway.values import Reply
 
 FAILURES_MAX: Final = 3
@@ -62,7 +63,7 @@ class Boarding(Struct, eq=False):
     @property
     def shares(self) -> str:
         """`Attempt.shares`: request id of the call whose reply answers this one, if another's."""
-        other = not self.leads or self.flight.is_remote
+        other = not self.leads or self.flight.is_borrowed
         return self.flight.request_id if other else ""
 
     @property
@@ -79,19 +80,18 @@ class Boarding(Struct, eq=False):
             reply = self._seen_from_here(reply)
         return reply
 
+    def carry_stored(self, kept: Stored) -> Reply:
+        """Return a kept reply to the leader, for itself and for all who follow."""
+        return self._carry_borrowed(kept.reply(), kept.request_id)
+
     async def carry_remote(self, found: RemoteFlight) -> Reply | None:
         """
         Return another replica's reply to the leader, for itself and for all who follow.
 
         Its first byte is here then. None when it failed before: the leader still leads.
         """
-        assert self.leads
         reply = await remote.begun(found)
-        if reply is None:
-            return None
-        self.flight.is_remote = True
-        self.flight.request_id = found.request_id
-        return self.carry(reply)
+        return None if reply is None else self._carry_borrowed(reply, found.request_id)
 
     def fail(self, error: GatewayError | None) -> None:
         """Say that the leader's call was refused (None) or failed; not for error statuses."""
@@ -206,6 +206,11 @@ class Boarding(Struct, eq=False):
         self.had += len(chunk)
         self.flight.reached(self.had)
         return chunk
+
+    def _carry_borrowed(self, reply: Reply, request_id: str) -> Reply:
+        self.flight.is_borrowed = True
+        self.flight.request_id = request_id
+        return self.carry(reply)
 
     def _seen_from_here(self, head: Reply) -> Reply:
         # From now on the seat is the reply's.

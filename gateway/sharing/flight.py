@@ -11,7 +11,7 @@ when nobody is left, it is given up at once.
 
 import asyncio
 import copy
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Final
 
 from msgspec import Struct
@@ -31,13 +31,29 @@ _WORTH_ANOTHER_TRY: Final = frozenset({408, 409, 425, 429})
 Jobs = set[asyncio.Future[None]]
 
 
+class Table(dict[bytes, "Flight"]):
+    """The flights that take followers, by their share."""
+
+    def __init__(self, ended: Callable[[bytes], None] | None = None) -> None:
+        """Tell `ended` of each that leaves, if there is such a one."""
+        super().__init__()
+        self._ended = ended
+
+    def leave(self, flight: "Flight") -> None:
+        """Take a flight out, unless another has its place already."""
+        if self.get(flight.share) is flight:
+            del self[flight.share]
+            if self._ended is not None and not flight.is_borrowed:
+                self._ended(flight.share)
+
+
 class Flight(Struct, eq=False):
     """A reply under way. Callers use it through their `Boarding`."""
 
     share: bytes
     request_id: str
     """Of the call that is sent to the provider."""
-    table: "dict[bytes, Flight]"
+    table: Table
     """Where others find it, as long as they may board."""
     jobs: Jobs
     head: Reply | None = None
@@ -50,8 +66,8 @@ class Flight(Struct, eq=False):
     """Why it ended before it was complete."""
     failed: bool = False
     """Whether those who wait should try again: refused, failed, or cut before a byte came."""
-    is_remote: bool = False
-    """Whether another replica reads the provider's reply."""
+    is_borrowed: bool = False
+    """Whether it was not asked for from here: another replica's reply, or one that was kept."""
     followers: set[object] = set()
     """Who boarded after the leader and is still there, waiting or reading."""
     leader_aboard: bool = True
@@ -184,7 +200,7 @@ class Flight(Struct, eq=False):
         head = self.head
         if head is None or head.status != 200 or not self.ended:  # noqa: PLR2004 - HTTP
             return None
-        if self.error is not None or self.is_remote or self.size > stored.STORED_BYTES_MAX:
+        if self.error is not None or self.is_borrowed or self.size > stored.STORED_BYTES_MAX:
             return None
         body = b"".join(self.parts)
         if not wire.is_tool_free(body):
@@ -215,8 +231,7 @@ class Flight(Struct, eq=False):
                 await self.give_up()
 
     def _leave_the_table(self) -> None:
-        if self.table.get(self.share) is self:
-            del self.table[self.share]
+        self.table.leave(self)
 
     def _wake(self) -> None:
         asleep, self.asleep = self.asleep, []

@@ -6,27 +6,41 @@ a provider from here.
 """
 
 import asyncio
+from collections.abc import Callable
 
 from gateway.errors import GatewayError
 from gateway.sharing import remote
 from gateway.sharing.boarding import Boarding
-from gateway.sharing.flight import Flight, Jobs
+from gateway.sharing.flight import Flight, Jobs, Table
 from gateway.values import Reply
 
 
 class Flights:
     """Where calls that may share a reply find each other."""
 
-    def __init__(self, relay: remote.Relay | None = None) -> None:
-        """Share within this process, and through `relay` with other replicas."""
+    def __init__(
+        self,
+        relay: remote.Relay | None = None,
+        *,
+        ended: Callable[[bytes], None] | None = None,
+    ) -> None:
+        """
+        Share within this process, and through `relay` with other replicas.
+
+        `ended` is told the share of each flight that takes no more followers.
+        """
         self._relay = relay
-        self._table: dict[bytes, Flight] = {}
+        self._table = Table(ended)
         self._jobs: Jobs = set()
 
     @property
     def under_way(self) -> int:
         """How many flights take followers now."""
         return len(self._table)
+
+    def shares(self) -> list[bytes]:
+        """Return the shares of the replies that this process reads from their provider."""
+        return [share for share, flight in self._table.items() if not flight.is_borrowed]
 
     @property
     def jobs(self) -> int:
@@ -53,7 +67,7 @@ class Flights:
     def find(self, share: bytes) -> Boarding | None:
         """Return a follower's seat, for another replica; None when no call is sent from here."""
         flight = self._table.get(share)
-        if flight is None or flight.is_remote:
+        if flight is None or flight.is_borrowed:
             return None
         return self.board(share, "")
 
@@ -67,13 +81,13 @@ class Flights:
         if self._relay is None:
             return None
         # Not to be found while it follows: two replicas would wait for each other.
-        boarding.flight.is_remote = True
+        boarding.flight.is_borrowed = True
         try:
             found = await self._relay.follow(boarding.flight.share, replica)
         except GatewayError:
             found = None
         reply = None if found is None else await boarding.carry_remote(found)
-        boarding.flight.is_remote = reply is not None
+        boarding.flight.is_borrowed = reply is not None
         return reply
 
     async def close(self) -> None:

@@ -144,8 +144,11 @@ def operator(text: str, random: Random) -> str:
     }  # fmt: skip
     if not _is_code(text):
         return text
-    pattern = "|".join(map(re.escape, sorted(others, key=len, reverse=True)))
-    return _one(pattern, text, random, lambda m: others[m[0]])
+    found = [sign for sign in others if sign in text]
+    if not found:
+        return text
+    sign = random.choice(found)
+    return _one(re.escape(sign), text, random, lambda _: others[sign])
 
 
 def argument(text: str, random: Random) -> str:

@@ -5,7 +5,6 @@ The servers are real, and live as long as the tests: one Valkey, a cluster of th
 Redis 7 or later where there is one on the PATH.
 """
 
-import asyncio
 import functools
 import re
 import shutil
@@ -83,6 +82,12 @@ def empty(name: str) -> None:
         client.flushall()
 
 
+def keys(name: str) -> dict[bytes, valkey.Valkey]:
+    """Return every key in it, with its node; not what a connection tries writing with."""
+    every = {key: node for node in clients(name) for key in node.scan_iter()}
+    return {key: node for key, node in every.items() if b"{probe}" not in key}
+
+
 def ports(name: str) -> list[int]:
     """Return the ports of a store's nodes, started if need be."""
     if name == "redis":
@@ -144,9 +149,4 @@ def _redis_port() -> int:
 
 
 _KEPT: list[ValkeyServer] = []
-"""Servers end with the process, by their own `atexit`."""
-
-
-def loop_of_its_own() -> asyncio.AbstractEventLoop:
-    """Return a loop for what is no coroutine (a stateful test); close it in the end."""
-    return asyncio.new_event_loop()
+"""Servers end with the process, by their own `atexit`; the others are in a cache."""

@@ -44,11 +44,18 @@ def masters(slots: Sequence[Any], asked: str) -> list[str]:
 class Cluster:
     """One link to each master."""
 
-    def __init__(self, seed: Address, make: Callable[[], Link], timeout_s: float) -> None:
-        """Know nothing but `seed`; links are made by `make`."""
+    def __init__(
+        self,
+        seed: Address,
+        make: Callable[[], Link],
+        timeout_s: float,
+        on_moved: Callable[[], None],
+    ) -> None:
+        """Know nothing but `seed`; links are made by `make`; tell when a slot has a new owner."""
         self._seed = seed
         self._make = make
         self._timeout_s = timeout_s
+        self._on_moved = on_moved
         self._table: list[str] = [""] * SLOTS
         self._links: dict[str, Link] = {}
         self._refreshing: asyncio.Task[None] | None = None
@@ -105,6 +112,7 @@ class Cluster:
                 if not asking:
                     self._table[slot] = place
                     self._refresh(link, place)
+                    self._on_moved()
         raise Away("the cluster does not say who has a slot")
 
     def any(self) -> int:

@@ -61,6 +61,8 @@ class Connection:
         """Why it is away, in a few words; of no meaning while it is up."""
         self.on_up: Callable[[], None] = _nothing
         self.on_down: Callable[[str], None] = _no_reason
+        self.on_moved: Callable[[], None] = _nothing
+        """Told when a slot of a cluster has a new owner: it may not know all the last one did."""
         self._timeout_s = timeout_s
         self._on_push = on_push
         self._link: Link | None = None
@@ -82,8 +84,9 @@ class Connection:
         made = cls(url, timeout_s=timeout_s)
         await made.start()
         if not made.up:
+            reason = made.reason
             await made.close()
-            raise Away(made.reason)
+            raise Away(reason)
         return made
 
     @property
@@ -123,7 +126,7 @@ class Connection:
         except ServerError as error:
             raise ServerError(f"stores/lua/{script.name}.lua: {error}") from None
 
-    async def command(self, *parts: bytes) -> Answer:
+    async def command(self, name: bytes, *operands: bytes) -> Answer:
         """
         Return what a command answers; its first operand names the node if it has a hash tag.
 
@@ -134,12 +137,12 @@ class Connection:
         """
         slot = 0
         if self._cluster is not None:
-            tagged = len(parts) > 1 and b"{" in parts[1]
-            slot = slot_of(parts[1]) if tagged else self._cluster.any()
+            tagged = operands and b"{" in operands[0]
+            slot = slot_of(operands[0]) if tagged else self._cluster.any()
         try:
-            return await self._ask(slot, parts)
+            return await self._ask(slot, (name, *operands))
         except ServerError as error:
-            raise ServerError(f"{parts[0].decode()}: {error}") from None
+            raise ServerError(f"{name.decode()}: {error}") from None
 
     async def _ask(self, slot: int, parts: Sequence[bytes]) -> Answer:
         if not self.up:
@@ -200,7 +203,8 @@ class Connection:
     async def _enter(self, seed: Address) -> None:
         link, mode = await dialling.dial(seed, self._make, self._timeout_s)
         if mode == "cluster":
-            self._cluster = self._cluster or Cluster(self.address, self._make, self._timeout_s)
+            if self._cluster is None:
+                self._cluster = Cluster(self.address, self._make, self._timeout_s, self._moved)
             await self._cluster.learn(link, seed)
         else:
             self._cluster = None
@@ -212,6 +216,9 @@ class Connection:
 
     def _make(self) -> Link:
         return Link(self._timeout_s, self._lost, self._on_push)
+
+    def _moved(self) -> None:
+        self.on_moved()  # whoever that is by then
 
     def _lost(self, link: Link) -> None:
         used = self._cluster.has(link) if self._cluster is not None else link is self._link

@@ -79,6 +79,7 @@ class Recovery:
         self._job: asyncio.Task[None] | None = None
         connection.on_up = self._work.set
         connection.on_down = self._went
+        connection.on_moved = self._moved
 
     @property
     def state(self) -> State:
@@ -213,6 +214,10 @@ class Recovery:
             self._heartbeat.replicas,
             self.fallbacks,
         )
+
+    def _moved(self) -> None:
+        self._mirror.soil()
+        self.mend_soon()
 
     def _ended(self, reason: str) -> None:
         self.is_shared, self._reason = False, reason

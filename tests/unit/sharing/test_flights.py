@@ -230,7 +230,7 @@ async def test_nothing_of_a_flight_is_left_when_it_is_over(flights: sharing.Flig
     gc.disable()
     try:
         source = Source(b"a")
-        leader = Caller(flights, "req_1", Provider([source.reply()])).begin()
+        leader = Caller(flights, "req_watched", Provider([source.reply()])).begin()
         others = [Caller(flights, f"req_{n}", Provider()).begin() for n in range(5)]
         await settled()
         source.end()
@@ -238,7 +238,11 @@ async def test_nothing_of_a_flight_is_left_when_it_is_over(flights: sharing.Flig
             assert await outcome(caller.job) is None
         assert leader.got == others[0].got == b"a"
         del leader, others, caller, source
-        alive = [thing for thing in gc.get_objects() if isinstance(thing, flight_file.Flight)]
+        alive = [
+            thing
+            for thing in gc.get_objects()
+            if isinstance(thing, flight_file.Flight) and thing.request_id == "req_watched"
+        ]
     finally:
         gc.enable()
     assert alive == []

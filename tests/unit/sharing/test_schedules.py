@@ -69,22 +69,28 @@ class Stage:
         """Do one step of a schedule."""
         if what == "begin":
             self.callers.append(Caller(self.flights, f"req_{len(self.callers)}", self).begin())
-        elif what in {"cancel", "close"} and self.callers:
-            await self.hang_up(self.callers[number % len(self.callers)], what)
-        elif what == "answer":
+        elif what in {"cancel", "close"}:
+            for caller in self.callers[number : number + 1]:
+                await self.hang_up(caller, what)
+        elif what == "piece":
+            self.arrive(number)
+        else:
+            self.say(what)
+        for _ in range(number):
+            await asyncio.sleep(0)
+
+    def say(self, what: str) -> None:
+        """Have the provider do something other than send a piece."""
+        if what == "answer":
             self.answer()
         elif what == "busy":
             self.answer(503)
+        elif what in {"cut", "end"}:
+            self.end(ProviderCut("broke off") if what == "cut" else None)
         elif what == "unreachable":
             for asked in self.asked:
                 if not asked.done():
                     asked.set_exception(ProviderUnreachable("out of reach"))
-        elif what == "piece":
-            self.arrive(number)
-        elif what in {"cut", "end"}:
-            self.end(ProviderCut("broke off") if what == "cut" else None)
-        for _ in range(number):
-            await asyncio.sleep(0)
 
     async def hang_up(self, caller: Caller, how: str) -> None:
         """Have a caller's job cancelled, or its reply closed."""
@@ -143,6 +149,7 @@ async def storm(cancels: list[int]) -> None:
     for _ in range(callers):
         await stage.step("begin", 1)
     stage.answer()
+    await stage.step("turn", 3)
     for number in cancels:
         await stage.step("piece", number % 3)
         await stage.hang_up(stage.callers[number], "cancel")

@@ -1,0 +1,67 @@
+"""Units: the same five words are the same unit, and nothing that repeats adds any."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.likeness.lexicon import Lexicon
+from gateway.likeness.units import KEPT_MAX, WORDS, Units
+
+_LEXICON = Lexicon(b"w" * 32)
+_UNITS = Units(b"u" * 32)
+_TEXTS = st.lists(
+    st.sampled_from(
+        ["fix", "the", "bug", "in", "parser", "of", "dates", "and", "add", "a", "test"]
+    ),
+    max_size=60,
+)
+
+
+def _of(*texts: list[str], root: str = "root") -> tuple[str, ...]:
+    return _UNITS.of([_LEXICON.records(text) for text in texts], root)
+
+
+def test_a_text_under_five_words_has_none() -> None:
+    assert _of(["fix", "the", "bug", "now"]) == ()
+    assert _of() == ()
+
+
+def test_a_unit_is_16_hex_digits_and_they_are_sorted() -> None:
+    units = _of([f"word{number}" for number in range(30)])
+    assert len(units) == 26
+    assert list(units) == sorted(set(units))
+    assert all(len(unit) == 16 and int(unit, 16) >= 0 for unit in units)
+
+
+def test_only_the_smallest_are_kept() -> None:
+    words = [f"word{number}" for number in range(500)]
+    every = set().union(*(_of(words[at : at + WORDS]) for at in range(496)))
+    assert _of(words) == tuple(sorted(every)[:KEPT_MAX])
+
+
+def test_another_root_or_key_gives_unrelated_units() -> None:
+    words = [f"word{number}" for number in range(60)]
+    records = [_LEXICON.records(words)]
+    assert not set(_of(words)) & set(_of(words, root="other"))
+    assert not set(_of(words)) & set(Units(b"v" * 32).of(records, "root"))
+    assert _of(words) == Units(b"u" * 32).of(records, "root")
+
+
+def test_the_order_of_words_matters_within_a_run() -> None:
+    assert _of(["fix", "the", "bug", "in", "parser"]) != _of(["fix", "the", "parser", "in", "bug"])
+
+
+@given(_TEXTS, _TEXTS)
+def test_a_text_said_again_adds_nothing(one: list[str], other: list[str]) -> None:
+    assert _of(one, other, one, one) == _of(one, other) == _of(other, one)
+
+
+@given(_TEXTS, st.integers(0, 60), st.integers(0, 60))
+def test_the_units_of_a_part_are_among_those_of_the_whole(
+    text: list[str], start: int, end: int
+) -> None:
+    assert set(_of(text[start:end])) <= set(_of(text))
+
+
+@given(_TEXTS)
+def test_a_text_repeated_has_no_more_than_it_has_repeated_twice(text: list[str]) -> None:
+    assert _of(text * 5) == _of(text * 4) or len(text) < WORDS
