@@ -8,7 +8,7 @@ from random import Random
 
 import msgspec
 
-from benchmarks.likeness_scope import SCOPE, Scope
+from benchmarks.likeness_scope import NO_CANDIDATE, SCOPE, Scope
 from benchmarks.likeness_texts import Session
 from gateway.likeness import Observer
 from gateway.values import Earlier, Turn, Verdict
@@ -210,5 +210,5 @@ def _rate(observer: Observer, texts: Sequence[str], compared: Counter[bool]) -> 
     start = time.process_time()
     verdicts = [scope.seen(turn(text), "") for text in texts]
     spent = time.process_time() - start
-    compared.update(verdict.reason != "no candidate" for verdict in verdicts)
+    compared.update(verdict.reason != NO_CANDIDATE for verdict in verdicts)
     return len(texts) / spent

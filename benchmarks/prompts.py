@@ -20,6 +20,7 @@ _WORDS = _TEXT.split()
 _DICTIONARY = ROOT / "gateway" / "likeness" / "words.txt"
 
 COMMON_SHARE = 0.5
+SKEW = 3
 
 
 def chat_bodies(count: int, *, stream: bool, words: int = 140, seed: int = 20261122) -> list[bytes]:
@@ -30,7 +31,8 @@ def chat_bodies(count: int, *, stream: bool, words: int = 140, seed: int = 20261
     bodies = []
     for _ in range(count):
         text = " ".join(
-            chance.choice(_WORDS if chance.random() < COMMON_SHARE else rarer) for _ in range(words)
+            chance.choice(_WORDS) if chance.random() < COMMON_SHARE else _rarer(chance, rarer)
+            for _ in range(words)
         )
         value: dict[str, object] = {
             "model": MODEL,
@@ -44,3 +46,8 @@ def chat_bodies(count: int, *, stream: bool, words: int = 140, seed: int = 20261
         # Without spaces, as the openai and anthropic SDKs write JSON.
         bodies.append(json.dumps(value, separators=(",", ":")).encode())
     return bodies
+
+
+def _rarer(chance: random.Random, words: list[str]) -> str:
+    """Return a word: the list has the frequent ones first, and they come more often."""
+    return words[int(len(words) * chance.random() ** SKEW)]

@@ -15,7 +15,7 @@ from gateway.likeness.fillers import CLASS, Run
 from gateway.likeness.findings import (
     ATTACHMENT,
     CUT,
-    FIRM,
+    FIGURES,
     LITTLE,
     NONCE,
     ORDER,
@@ -45,6 +45,8 @@ _NEVER_TWICE = frozenset((WordClass.NUMBER, WordClass.NEGATION))
 _EDGE = 3
 _DIGITS_MIN = 6
 _HUNKS_WEIGHED = 60
+_STRANGE = frozenset((Grade.OTHER, Grade.COME, Grade.MEANING))
+_STRANGE_MAX = 8
 _NEVER_PASSED = frozenset((WordClass.NUMBER, WordClass.OPERATOR))
 
 
@@ -68,6 +70,17 @@ def compare(tools: Tools, old: Values, new: Values, tokens: Sequence[str]) -> Fi
 def _long_ones(values: Values) -> set[int]:
     chosen = values[values & CLASS == WordClass.LONG]
     return set(chosen.tolist()) if len(chosen) else set()
+
+
+def _is_hopeless(notes: list[Note]) -> bool:
+    """Return whether what was found already is never forgiven, whatever else is found."""
+    if not notes or notes[-1].grade <= Grade.SLIP:
+        return False
+    if notes[-1].grade == Grade.MEANING and notes[-1].reason in FIGURES:
+        return True
+    grades = [note.grade for note in notes]
+    strange = sum(grade in _STRANGE for grade in grades)
+    return strange >= _STRANGE_MAX and strange > 2 * grades.count(Grade.PROVEN)
 
 
 def _holds_number(run: Run) -> bool:
@@ -116,9 +129,8 @@ class Comparison:
                 continue
             old = [at for at in range(hunk.old_start, hunk.old_end) if at not in went]
             new = [at for at in range(hunk.new_start, hunk.new_end) if at not in came]
-            further = self._notes(old, new)
-            notes += further
-            if any(note.grade == Grade.MEANING and note.reason in FIRM for note in further):
+            notes += self._notes(old, new)
+            if _is_hopeless(notes):
                 break
         return notes
 

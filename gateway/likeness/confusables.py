@@ -115,11 +115,11 @@ def _normalise(text: str, unusual: list[str]) -> str:
 
 
 def _part(character: str) -> str:
-    """Return what a character becomes in a text that has other scripts in it."""
+    """Return what a character becomes in a text of other scripts; a form feed is a mere gap."""
     stand_in = plain(character)
     if stand_in is not None:
         return stand_in
-    return f" {character} " if lexicon.is_unspaced(character) else character
+    return f"\f{character}\f" if lexicon.is_unspaced(character) else character
 
 
 def _fold_words(text: str) -> str:

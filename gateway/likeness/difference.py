@@ -215,6 +215,8 @@ def _gap(old: Sequence[int], new: Sequence[int], gap: Hunk, depth: int) -> Itera
         return
     matches = _matches(old, new, gap) if depth < DEPTH_MAX else []
     width = min(gap.old_end - gap.old_start, gap.new_end - gap.new_start)
+    if not matches and depth < DEPTH_MAX and width > _NEAR:
+        matches = _followed(old, new, gap) or []
     if not matches or (width > _HUGE and len(matches) < width // _SCATTERED):
         yield gap
         return

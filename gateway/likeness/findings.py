@@ -29,13 +29,15 @@ SWAPPED = "words changed places"
 ATTACHMENT = "another attachment or very long word"
 LITTLE = "too little in common"
 NOTHING = "nothing to compare with"
+TOO_LITTLE = "says too little to be compared"
 
-FIRM = (NUMBER, NEGATION, OPERATOR)
-"""What no typing error makes."""
+FIGURES = (NUMBER, OPERATOR)
+FIRM = (*FIGURES, NEGATION)
+"""What typing errors do not make; a negation may drown in many of them."""
 
 REASONS = (
     SAME, NONCE, POLITENESS, FILLER, SPACING, SYNONYMS, TYPOS, ORDER, REPEATED, CUT, DROPPED,
-    NUMBER, NEGATION, OPERATOR, NAME, WORDS, SWAPPED, ATTACHMENT, LITTLE, NOTHING,
+    NUMBER, NEGATION, OPERATOR, NAME, WORDS, SWAPPED, ATTACHMENT, LITTLE, NOTHING, TOO_LITTLE,
 )  # fmt: skip
 """Every reason a verdict may give; `near` gives one of the first eleven, `new` one of the rest."""
 

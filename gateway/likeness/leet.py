@@ -45,6 +45,7 @@ _ALONE = {"4": "a", "1": "i"}
 _ONES_MAX = 6
 _CERTAIN_MIN = 3
 _HEXADECIMAL = re.compile(r"[0-9a-f]+\Z")
+_PART = re.compile(r"[a-z0-9]+")
 _JOINING = re.compile(r"[|+]")
 _INNER = re.compile(r"[a-z][0-9@$!|+]+[a-z]")
 _AROUND = re.compile(r"[0-9!][a-df-z][0-9@$]+")
@@ -67,7 +68,7 @@ def fold(text: str) -> str:
     """Return `text`, which is in lower case, with disguised words spelt in letters."""
     spans = list(_spans(text, _CANDIDATE))
     candidates = {word for start, end in spans if _is_mixed(word := text[start:end])}
-    certain = {word: read for word in candidates if (read := _certain(word))}
+    certain = {word: read for word in candidates if (read := _certain_parts(word))}
     if _is_disguised(len(certain), len(candidates)) or _is_riddled(text, candidates):
         return _fold_all(text, spans)
     return _replace(text, ((span, certain.get(text[slice(*span)])) for span in spans))
@@ -119,6 +120,15 @@ def _certain(word: str) -> str:
     if not read or not (_INNER.search(core) or _AROUND.fullmatch(core) or _edge_is_letter(core)):
         return ""
     return read + word[len(core) :]
+
+
+def _certain_parts(word: str) -> str:
+    """Return the word it can only be, or its parts when one of those is such a word."""
+    if read := _certain(word):
+        return read
+    parts = _PART.findall(word)
+    reads = [_certain(part) or part for part in parts]
+    return " ".join(reads) if reads != parts else ""
 
 
 def _edge_is_letter(core: str) -> bool:

@@ -27,7 +27,11 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _FENCE = re.compile(r"```(?:text|txt|plaintext|plain|markdown|md)\b", re.IGNORECASE)
-_SPACED = re.compile(r"(?<![^\W_])[^\W\d_](?:([ ._*-])[^\W\d_](?:\1[^\W\d_])*)(?![^\W_])")
+_SPACED = re.compile(
+    r"(?<![^\W_])[A-Za-z](?:([._*-])[A-Za-z](?:\1[A-Za-z])*|( )[A-Za-z](?: [A-Za-z])+)(?![^\W_])"
+)
+_SPACED_WIDE = re.compile(r"(?<![^\W_])[A-Za-z](?:([ ._*-])[A-Za-z](?:\1[A-Za-z])*)(?![^\W_])")
+_WIDE_GAP = re.compile(r"[A-Za-z]\s{2,}[A-Za-z]")
 _SPACED_SHARE_MIN = 0.5
 _OPERATOR = re.compile(  # it begins with a set: everything else is passed over fast
     r"[<>=!&|+*](?:(?<=[<>+*])(?= \S)|(?:(?<=[=!])==?|(?<=[<>])=|(?<=&)&|(?<=\|)\|)(?=[ \w(\[]))"
@@ -147,13 +151,18 @@ def _spelt_together(text: str, tokens: list[str], signs: bytes) -> list[str]:
     if b"\1\1\1" not in sizes:
         return tokens
     is_spaced = sizes.count(1) > _SPACED_SHARE_MIN * len(sizes)
-    if is_spaced and (closed := _SPACED.sub(_closed, text)) != text:
+    if is_spaced and (closed := _closed_up(text)) != text:
         return _spelt_together("", _split(closed, signs), signs)
     return _joined(tokens, sizes)
 
 
+def _closed_up(text: str) -> str:
+    """Return `text` with the letters of words closed up, as far as wider gaps end words."""
+    return (_SPACED_WIDE if _WIDE_GAP.search(text) else _SPACED).sub(_closed, text)
+
+
 def _closed(run: re.Match[str]) -> str:
-    return run[0].replace(run[1], "")
+    return run[0].replace(run[0][1], "")
 
 
 def _joined(tokens: list[str], sizes: bytes) -> list[str]:

@@ -14,6 +14,7 @@ from gateway.likeness.fillers import CLASS
 from gateway.likeness.findings import (
     CUT,
     DROPPED,
+    FIGURES,
     FIRM,
     NUMBER,
     OPERATOR,
@@ -40,6 +41,7 @@ _LEFT_MIN = 0.6
 _MOVED_HUNKS_MIN = 3
 _PROVEN_MIN = 2
 _SCRIBBLED_MIN = 3
+_COVERED_MIN = 6
 _FIGURES_MAX = 12
 _TRIED_MAX = 2
 _TRIED_MIN = 5
@@ -84,7 +86,9 @@ def _reason(note: Note) -> str:
 def _first_refused(found: Graded, texts: Texts) -> Note | None:
     """Return the first difference that makes a text another one, typing errors apart."""
     if _is_scribbled(found):
-        return next((note for grade in Grade for note in found[grade] if _is_firm(note)), None)
+        firm = FIRM if len(found[Grade.PROVEN]) < _COVERED_MIN else FIGURES
+        notes = (note for grade in Grade if grade > Grade.SLIP for note in found[grade])
+        return next((n for n in notes if n.reason in firm or n.grade == Grade.CUT), None)
     for grade, forgiven in (
         (Grade.MEANING, _never),
         (Grade.OTHER, _are_synonyms),
@@ -109,13 +113,6 @@ def _is_scribbled(found: Graded) -> bool:
         for note in found[grade]
     )
     return proven >= _SCRIBBLED_MIN and proven >= others + len(found[Grade.SLIP]) // 2
-
-
-def _is_firm(note: Note) -> bool:
-    """Return whether no typing error makes such a difference."""
-    if note.grade in (Grade.HARMLESS, Grade.PROVEN, Grade.SLIP):
-        return False
-    return note.grade == Grade.CUT or note.reason in FIRM
 
 
 def _never(found: Graded, texts: Texts) -> bool:
