@@ -2,10 +2,10 @@
 
 import json
 import sys
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import msgspec
 import typer
@@ -14,6 +14,9 @@ from gateway.cli import terminal
 from gateway.cli.desk import AsJson
 from gateway.cli.terminal import WrongUse
 
+if TYPE_CHECKING:
+    from gateway.likeness.explanation import Explanation
+
 group = typer.Typer(no_args_is_help=True, help="Ask whether prompts are alike, and why.")
 
 LINE_BYTES_MAX = 64 * 1024 * 1024
@@ -21,6 +24,12 @@ LONG_BYTES = 4 * 1024 * 1024
 """A file of more takes long enough to say how far it is."""
 _STDIN = "-"
 _UTF8_MARK = b"\xef\xbb\xbf"
+_MEANS: Mapping[str, str] = {
+    "exact": "the later says what the earlier said, to the letter of the normal form",
+    "near": "the later says what the earlier said, dressed up",
+    "new": "the later asks for something else",
+    "short": "the later says too little to be compared",
+}
 
 
 class Pair(msgspec.Struct):
@@ -53,11 +62,11 @@ def judge(
     """  # noqa: D301  # \b is typer's mark for "do not re-wrap", not an escape
     assert as_json
     # Imported here: it brings numpy and a dictionary, and no other command needs them.
-    from gateway import likeness  # noqa: PLC0415  # as above
+    from gateway.likeness import explanation  # noqa: PLC0415  # as above
 
     with _opened(file) as source, _progress(file) as passed:
         for pair in _pairs(source, passed):
-            verdict = likeness.judge_pair(pair.earlier, pair.later)
+            verdict = explanation.judge_pair(pair.earlier, pair.later)
             # A line at a time, so that whoever asks through a pipe is answered at once.
             print(json.dumps({"verdict": verdict.kind, "reason": verdict.reason}), flush=True)
     return 0
@@ -82,10 +91,27 @@ def explain(
     if earlier == later == _STDIN:
         raise WrongUse("only one of the two can be standard input")
     # Imported here: it brings numpy and a dictionary, and no other command needs them.
-    from gateway import likeness  # noqa: PLC0415  # as above
+    from gateway.likeness import explanation  # noqa: PLC0415  # as above
 
-    found = likeness.explain(_text(earlier), _text(later))
-    return 0
+    found = explanation.explain(_text(earlier), _text(later))
+    if as_json:
+        said = msgspec.structs.asdict(found)
+        terminal.as_json({"verdict": said.pop("kind"), **said})
+    else:
+        _show(found)
+    return 0 if found.kind in ("near", "exact") else 1
+
+
+def _show(found: "Explanation") -> None:
+    """Print what was compared, what it is, and which words decided it."""
+    print(f"earlier: {terminal.plain(found.earlier) or '(nothing)'}")
+    print(f"later:   {terminal.plain(found.later) or '(nothing)'}")
+    print(f"verdict: {found.kind}: {_MEANS[found.kind]}")
+    print(f"because: {found.reason}")
+    if found.earlier_words or found.later_words:
+        was = terminal.plain(found.earlier_words) or "(nothing)"
+        came = terminal.plain(found.later_words) or "(nothing)"
+        print(f"differs: {was}  ->  {came}")
 
 
 def _pairs(source: BinaryIO, passed: Callable[[int], object]) -> Iterator[Pair]:
@@ -116,11 +142,11 @@ def _opened(file: str) -> Generator[BinaryIO]:
     if file == _STDIN:
         yield sys.stdin.buffer
         return
-    try:
-        source = Path(file).open("rb")
-    except OSError as error:
-        raise WrongUse(f"{file} cannot be read: {error.strerror}") from None
-    with source:
+    with ExitStack() as stack:
+        try:
+            source = stack.enter_context(Path(file).open("rb"))
+        except OSError as error:
+            raise WrongUse(f"{file} cannot be read: {error.strerror}") from None
         yield source
 
 
@@ -145,6 +171,7 @@ def _progress(file: str) -> Generator[Callable[[int], object]]:
     from rich.console import Console  # noqa: PLC0415  # only a terminal needs it
     from rich.progress import Progress  # noqa: PLC0415  # as above
 
-    with Progress(transient=True, console=Console(stderr=True)) as bar:
+    # What is printed meanwhile is the answer, and not to go through the bar.
+    with Progress(transient=True, console=Console(stderr=True), redirect_stdout=False) as bar:
         job = bar.add_task("judging", total=size)
         yield lambda count: bar.advance(job, count)

@@ -5,6 +5,7 @@ A call whose task is verified leaves an `intent` and a `settle`, or one `refusal
 Every other call leaves a `cost_intent` and a `cost_settle`, on which there is no person.
 """
 
+import hashlib
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -42,7 +43,7 @@ def intent(attempt: Attempt, commitment: str, stamp: Stamp) -> Intent | CostInte
     return Intent(
         attempt_id=attempt.attempt_id,
         catalogue=attempt.catalogue,
-        cluster=_cluster(attempt),
+        cluster=_cluster(attempt, commitment),
         coalesced_into=attempt.shares or None,
         decision=attempt.served,
         evidence=link.evidence,
@@ -116,7 +117,7 @@ def refusal(attempt: Attempt, commitment: str, stamp: Stamp) -> Refusal | CostIn
     return Refusal(
         attempt_id=attempt.attempt_id,
         catalogue=attempt.catalogue,
-        cluster=_cluster(attempt),
+        cluster=_cluster(attempt, commitment),
         code=code,
         evidence=link.evidence,
         likeness=_likeness(attempt),
@@ -147,7 +148,12 @@ def decision(attempt: Attempt, facts: Facts, pseudonym: str) -> DecisionRecord:
         because=verdict.reason if verdict else "",
         code="" if made.refusal is None else made.refusal.code,
         effect=made.effect,
-        facts=facts | {"principal.id": pseudonym, "principal.key_id": ""},
+        facts=facts
+        | {
+            "likeness.cluster": _cluster(attempt, pseudonym) or "",
+            "principal.id": pseudonym,
+            "principal.key_id": "",
+        },
         policy=made.policy,
         principal=pseudonym,
         reasons=made.reasons,
@@ -179,8 +185,18 @@ def _likeness(attempt: Attempt) -> str | None:
     return attempt.verdict.kind if attempt.verdict else None
 
 
-def _cluster(attempt: Attempt) -> str | None:
-    return (attempt.verdict.cluster or None) if attempt.verdict else None
+def _cluster(attempt: Attempt, pseudonym: str) -> str | None:
+    """
+    Return the cluster as this pseudonym's.
+
+    A prompt keeps its cluster as long as its scope; a person's next commitment must not be
+    found by it, so the record has another one for each.
+    """
+    cluster = attempt.verdict.cluster if attempt.verdict else ""
+    if not cluster:
+        return None
+    key = hashlib.sha256(pseudonym.encode()).digest()
+    return hashlib.blake2b(cluster.encode(), digest_size=8, key=key).hexdigest()
 
 
 def _retry_count(attempt: Attempt) -> int:

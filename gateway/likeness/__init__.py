@@ -6,7 +6,16 @@ whoever lacks the key. Similarity only proposes candidates; `Observer.judge` com
 by word, and its verdict can be explained.
 """
 
+from gateway.likeness.explanation import Explanation, explain, judge_pair
 from gateway.likeness.lexicon import Lexicon, WordClass
 from gateway.likeness.signature import Observer, Signature
 
-__all__ = ["Lexicon", "Observer", "Signature", "WordClass"]
+__all__ = [
+    "Explanation",
+    "Lexicon",
+    "Observer",
+    "Signature",
+    "WordClass",
+    "explain",
+    "judge_pair",
+]

@@ -28,7 +28,7 @@ from gateway.likeness.findings import (
 )
 from gateway.likeness.lexicon import WordClass
 from gateway.likeness.pairing import Pairing, Tools, meaning_of
-from gateway.likeness.weighing import weigh
+from gateway.likeness.weighing import Weighing
 
 _COMMON_MIN = 0.4
 _ROOMY = 100
@@ -116,7 +116,8 @@ class Comparison:
             return Finding(near=False, reason=LITTLE, similarity=similarity)
         blocks = order.moved(self.old, self.new, found)
         notes = self._all_notes(found, blocks)
-        return weigh(notes, (self.old, self.new), self._tokens, self._tools, similarity)
+        weighing = Weighing(notes, self.old, self.new, self._tokens, self._tools.typos)
+        return weighing.finding(similarity)
 
     def _all_notes(self, found: list[Hunk], blocks: list[order.Block]) -> list[Note]:
         """Return what to say of every hunk; up to the first thing that nothing forgives."""
@@ -179,7 +180,7 @@ class Comparison:
         return self._pairing.notes(old, new)
 
     def _may_be_exchanged(self, came: Run, went: Run) -> bool:
-        """Return whether one harmless run may stand for another: inside a text, little words only."""
+        """Return whether one harmless run may stand for another: inside, little words only."""
         if _holds_number(came) and _holds_number(went):
             return False
         light = self._tools.fillers.is_light
@@ -232,7 +233,7 @@ class Comparison:
         return [Note(Grade.GONE, meaning_of(run.values), old)]
 
     def _cut_min(self, run: Run) -> int:
-        """Return how many words gone from an end are a cut: fewer where the rest hangs in the air."""
+        """Return how many words gone from an end are a cut: fewer where the rest is hanging."""
         hangs = run.at_end and self._tools.fillers.is_leading(run.before)
         return _CUT_MIN - 1 if hangs else _CUT_MIN
 
@@ -255,7 +256,7 @@ class Comparison:
         return min(lengths, default=0)
 
     def _repeated(self, text: list[int], places: list[int], other: list[int]) -> list[int] | None:
-        """Return the places of a run that say nothing again, when most of it says something again."""
+        """Return the places of a run that repeat nothing, when most of them do; else None."""
         first, length = places[0], len(places)
         if places[-1] - first + 1 != length:
             return None

@@ -91,15 +91,16 @@ class Fillers:
             return NONCE
         if all(map(self.is_manners, words)):
             return POLITENESS
-        if run.at_edge and self._is_labelled(words, run):
+        if not run.at_edge:
+            return FILLER if self._is_sentence(words) else ""
+        if self._is_labelled(words, run):
             return NONCE
-        if self._is_bare_number(words, run):
+        rest = self._without_salt(words, run)
+        if not rest:
             return NONCE
-        if self._is_stray(words, run):
-            return NONCE
-        if self._is_frame(words, run):
+        if len(rest) <= _FRAME_MAX and self._frames.issuperset(rest):
             return POLITENESS
-        return FILLER if self._is_sentence(words) else ""
+        return FILLER if self._is_sentence(rest) else ""
 
     def is_manners(self, value: int) -> bool:
         """Return whether a word changes nothing, wherever it comes or goes."""
@@ -131,41 +132,40 @@ class Fillers:
             for value in others
         )
 
-    def _is_bare_number(self, words: Sequence[int], run: Run) -> bool:
-        """Return whether a run is nothing but numbers that count nothing."""
-        beside = {run.before, run.after}
-        return (
-            run.at_edge
-            and all(value & CLASS == WordClass.NUMBER for value in words)
-            and self._counted.isdisjoint(beside)
-            and (
-                (run.digits >= _DIGITS_MIN and run.tokens_beside >= _SENTENCE_MIN)
-                or (
-                    run.tokens_beside >= _ROOMY_MIN
-                    and all(value & CLASS not in _NAMED for value in beside)
-                )
-            )
+    def _without_salt(self, words: Sequence[int], run: Run) -> list[int]:
+        """Return a run's words without the numbers that count nothing, and words nobody knows."""
+        around = (run.before, *words, run.after)
+        kept = [
+            value
+            for at, value in enumerate(words, 1)
+            if not self._is_bare_number(value, run, {around[at - 1], around[at + 1]})
+        ]
+        outer = kept[-_STRAY_MAX:] if run.at_end else kept[:_STRAY_MAX]
+        strays = [value for value in outer if self._is_stray(value, run)]
+        if run.tokens_beside < _ROOMY_MIN or len(strays) != len(outer):
+            return kept
+        return kept[: -len(strays)] if run.at_end else kept[len(strays) :]
+
+    def _is_bare_number(self, value: int, run: Run, beside: set[int]) -> bool:
+        """Return whether a word is a number that counts nothing: a long one, or in a long text."""
+        if value & CLASS != WordClass.NUMBER or not self._counted.isdisjoint(beside):
+            return False
+        if run.digits >= _DIGITS_MIN and run.tokens_beside >= _SENTENCE_MIN:
+            return True
+        return run.tokens_beside >= _ROOMY_MIN and all(
+            value & CLASS not in _NAMED for value in (run.before, run.after)
         )
 
-    def _is_stray(self, words: Sequence[int], run: Run) -> bool:
-        """Return whether a run is one or two words nobody knows, at an end and about nothing."""
-        return (
-            (run.after == 0 or run.before == 0)
-            and run.tokens_beside >= _ROOMY_MIN
-            and len(words) <= _STRAY_MAX
-            and all(value & CLASS == WordClass.UNKNOWN for value in words)
-            and run.before not in self._leading
-            and run.after & CLASS not in _NAMED
-            and run.before & CLASS not in _NAMED
+    def _is_stray(self, value: int, run: Run) -> bool:
+        """Return whether a word, at an end of the text, is one nobody knows and about nothing."""
+        return value & CLASS == WordClass.UNKNOWN and all(
+            value not in self._leading and value & CLASS not in _NAMED
+            for value in (run.before, run.after)
         )
 
     def is_leading(self, value: int) -> bool:
         """Return whether a text that ends with the word was cut off there."""
         return value in self._leading
-
-    def _is_frame(self, words: Sequence[int], run: Run) -> bool:
-        """Return whether a run is a word or two around a request: "Question:", "good morning"."""
-        return run.at_edge and len(words) <= _FRAME_MAX and self._frames.issuperset(words)
 
     def _is_sentence(self, words: Sequence[int]) -> bool:
         """Return whether the words of a run are those that fillers are made of."""

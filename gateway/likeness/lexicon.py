@@ -193,6 +193,12 @@ class Lexicon(dict[str, bytes]):
         """Return the records of words, in order, 16 bytes each."""
         return b"".join(map(self.__getitem__, words))
 
+    def hash_bits(self, word: str) -> int:
+        """Return the 20 bits of hash in a word's short form; the word is not remembered."""
+        encoded = word.encode("utf-8", "surrogatepass")
+        digest = blake2b(encoded, key=self._key, digest_size=8).digest()
+        return int.from_bytes(digest, "little") >> 44
+
     def is_word(self, word: str) -> bool:
         """Return whether the dictionary has the word, as the normal form spells it."""
         return word in dictionary()

@@ -78,7 +78,7 @@ _NEAR_STAMP = re.compile(r"[0-9](?:[:/.-][0-9]{2}|[0-9]{3})")
 _STAMP_END = re.compile(r"(?:[0-9]z?|[ap]\.?m|utc|gmt|[cep]e?[sd]?t)[\W_]{0,12}\Z", re.IGNORECASE)
 _STAMP_END_MAX = 16
 _EDGE = 120
-_STAMPS_MAX = 3
+_STAMPS_MAX = 8
 
 
 def without(text: str, odd: Sequence[str]) -> str:

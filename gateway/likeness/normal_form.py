@@ -162,6 +162,8 @@ def _closed_up(text: str) -> str:
 
 
 def _closed(run: re.Match[str]) -> str:
+    if _SINGLES.isdisjoint(run[0].lower()):
+        return run[0]
     return run[0].replace(run[0][1], "")
 
 

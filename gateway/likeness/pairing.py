@@ -27,6 +27,7 @@ from gateway.likeness.lexicon import Lexicon, WordClass
 
 _IN_DICTIONARY = frozenset((WordClass.WORD, WordClass.COMMON, WordClass.FILLER, WordClass.NEGATION))
 _NAMES = frozenset((WordClass.UNKNOWN, WordClass.MIXED, WordClass.NONCE))
+_FIGURES = frozenset((WordClass.NUMBER, WordClass.MIXED, WordClass.NONCE))
 _JOINED_MAX = 16
 """At most this many earlier tokens are looked for in the letters of the later ones."""
 _LETTERS_MAX = 96
@@ -194,20 +195,18 @@ class Pairing:
         if old == new:
             return Note(Grade.HARMLESS, SPACING, *places)
         kinds = old & CLASS, new & CLASS
+        if (kinds[0] in _FIGURES) != (kinds[1] in _FIGURES) and self._is_leet(old, j):
+            return Note(Grade.HARMLESS, SPACING, *places)
         if kinds == (WordClass.NUMBER, WordClass.NUMBER):
             return Note(Grade.MEANING, NUMBER, *places)
         if WordClass.OPERATOR in kinds:
             return Note(Grade.MEANING, OPERATOR, *places)
         if self._tools.synonyms.same((old,), (new,)):
             return Note(Grade.PROVEN, SYNONYMS, *places)
-        if kinds[0] in _IN_DICTIONARY:
-            return self._from_dictionary(i, j)
-        if WordClass.NUMBER in kinds:
-            mixed = WordClass.MIXED in kinds
-            return Note(Grade.SLIP if mixed else Grade.MEANING, NUMBER, *places)
-        if kinds[0] in _NAMES and (kinds[1] in _NAMES or kinds[1] in _IN_DICTIONARY):
-            return Note(Grade.SLIP, NAME, *places)
-        return Note(Grade.MEANING, WORDS, *places)
+        return self._from_dictionary(i, j) if kinds[0] in _IN_DICTIONARY else _of_names(i, j, kinds)
+
+    def _is_leet(self, old: int, j: int) -> bool:
+        return self._tools.typos.is_spelt_in_digits(old, self._tokens[j])
 
     def _from_dictionary(self, i: int, j: int) -> Note:
         """Return what it means that something stands in a dictionary word's place."""
@@ -253,6 +252,16 @@ class Pairing:
         far = apart > len(self._tokens[j])
         reason = NEGATION if old & CLASS == WordClass.NEGATION else NAME
         return Note(Grade.MEANING if far else Grade.SLIP, reason, *places)
+
+
+def _of_names(i: int, j: int, kinds: tuple[int, int]) -> Note:
+    """Return what it means that something stands in the place of a word nobody knows."""
+    if WordClass.NUMBER in kinds:
+        mixed = WordClass.MIXED in kinds
+        return Note(Grade.SLIP if mixed else Grade.MEANING, NUMBER, (i,), (j,))
+    if kinds[0] in _NAMES and (kinds[1] in _NAMES or kinds[1] in _IN_DICTIONARY):
+        return Note(Grade.SLIP, NAME, (i,), (j,))
+    return Note(Grade.MEANING, WORDS, (i,), (j,))
 
 
 def meaning_of(values: Iterable[int]) -> str:

@@ -7,16 +7,19 @@ are counted; where it is not, the edits of the later word are tried one by one.
 """
 
 from collections.abc import Iterator, Sequence
-from hashlib import blake2b
 from string import ascii_lowercase
 
 import numpy as np
 
 from gateway.likeness import lexicon as words
-from gateway.likeness.fillers import short
 from gateway.likeness.lexicon import Lexicon
 
 _FAR = 99
+_LEET = (
+    *(str.maketrans("0123456789", f"o{one}zeasgtbg") for one in "il"),
+    str.maketrans("oilzeasgtb", "0112345978"),
+    str.maketrans("oilzeasgtb", "0112345678"),
+)
 _LETTERS_MAX = 24
 _REMEMBERED_MAX = 10_000
 _SHORT = 3
@@ -28,9 +31,13 @@ class Typos:
     """Looks words of one lexicon up by their values, and tells slips from other words."""
 
     def __init__(self, lexicon: Lexicon) -> None:
-        self._state = blake2b(key=lexicon._key, digest_size=8)
+        self._hash_bits = lexicon.hash_bits
         self._words = sorted(words.dictionary())
-        values = np.array([short(lexicon.value(word)) for word in self._words], np.uint32)
+        hashes = map(lexicon.hash_bits, self._words)
+        kinds = map(words.classify, self._words)
+        values = np.fromiter(
+            (bits << 4 | kind for bits, kind in zip(hashes, kinds, strict=True)), np.uint32
+        )
         self._order = values.argsort(kind="stable").astype(np.uint32)
         self._values = values[self._order]
         self._found: dict[int, tuple[str, ...]] = {}
@@ -40,7 +47,8 @@ class Typos:
         found = self._found.get(value)
         if found is None:
             start, end = self._values.searchsorted((value, value + 1)).tolist()
-            found = tuple(self._words[at] for at in self._order[start:end].tolist())
+            places: list[int] = self._order[start:end].tolist()
+            found = tuple(self._words[at] for at in places)
             if len(self._found) >= _REMEMBERED_MAX:
                 self._found.clear()
             self._found[value] = found
@@ -51,27 +59,31 @@ class Typos:
         return min((edits(known, word, most) for known in self.words_of(value)), default=_FAR)
 
     def is_slip_of(self, value: int, word: str) -> bool:
-        """Return whether one edit of `word` has the value; tries a few hundred."""
+        """
+        Return whether one edit of `word` has the value; tries a few hundred.
+
+        Not of its last letter: `users` is no slip of the name `user`.
+        """
         wanted = value >> 4
-        return any(self._digest(variant) == wanted for variant in _edited(word))
+        start, end = word[:-1], word[-1:]
+        return any(self._hash_bits(variant + end) == wanted for variant in _edited(start))
+
+    def is_spelt_in_digits(self, value: int, word: str) -> bool:
+        """Return whether digits stand for letters in one of the two: `70` for `to`, or `to`."""
+        wanted = value >> 4
+        return any(self._hash_bits(word.translate(table)) == wanted for table in _LEET)
 
     def same_letters(self, values: Sequence[int], tokens: Sequence[str]) -> bool:
         """Return whether the tokens, with other spaces, are the words of the values."""
         rest = "".join(tokens)
         for value in values[:-1]:
             for length in range(1, min(len(rest), _LETTERS_MAX)):
-                if self._digest(rest[:length]) == value >> 4:
+                if self._hash_bits(rest[:length]) == value >> 4:
                     rest = rest[length:]
                     break
             else:
                 return False
-        return self._digest(rest) == values[-1] >> 4
-
-    def _digest(self, word: str) -> int:
-        """Return the 20 bits of hash of a word that need not be remembered."""
-        state = self._state.copy()
-        state.update(word.encode("utf-8", "surrogatepass"))
-        return int.from_bytes(state.digest(), "little") >> 44
+        return self._hash_bits(rest) == values[-1] >> 4
 
 
 def slips_allowed(known: str, word: str) -> int:

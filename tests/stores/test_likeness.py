@@ -138,6 +138,26 @@ async def test_of_a_feature_only_the_newest_calls_are_looked_at(store: AnyQuotas
     assert found.candidates[0].words == sighting("common anew").words
 
 
+async def test_a_feature_twice_is_looked_for_twice_and_found_once(store: AnyQuotas) -> None:
+    """No signature has one twice; if it did, all stores would say the same."""
+    a, b, c = digest("a", 3), digest("b", 3), digest("c", 3)
+    await observe(store, sighting("first", features=(a, a, b)))
+    five = tuple(digest(word, 3) for word in "vwxyz")
+    found = await observe(store, sighting("second", features=(a, *five[1:])))
+    assert found.kind == "new"
+    found = await observe(store, sighting("third", features=(a, a, c, *five[3:])))
+    assert [each.request_id for each in found.candidates] == [f"req_{1:032x}"] * 2
+
+
+async def test_the_failure_of_a_call_since_forgotten_says_nothing(store: AnyQuotas) -> None:
+    most = memory_likeness.ENTRIES_MAX
+    held = await remember(store, "first", *(f"u{number}" for number in range(most + 1)))
+    await fail(store, held[0])
+    await store.release(held[1], NOW)
+    assert (await observe(store, sighting("first"))).kind == "new"
+    assert (await observe(store, sighting("u0"))).kind == "new"
+
+
 async def test_a_decision_draws_and_remembers_in_its_cluster(store: AnyQuotas) -> None:
     await remember(store, "a b c d")
     seen = sighting("a b c e", number=9)

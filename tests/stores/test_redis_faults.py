@@ -12,11 +12,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Self
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway import errors
 from gateway.stores.redis.cluster import slot_of
 from gateway.stores.redis.connection import Connection
 from gateway.stores.redis.fallback import Mode, SharedQuotas
+from gateway.stores.redis.mirror import BudgetKey, Mirror
 from gateway.stores.redis.quotas import RedisQuotas
 from gateway.values import Draw, Offer, Offers, Reservation, Sighting, Usage
 from tests.stores.valkeys import DEADLINE_S, Valkey, back, cluster, gone, raw, until, valkey
@@ -562,3 +565,35 @@ async def test_each_change_is_logged_once_and_names_no_credential(
     said = [each.getMessage() for each in caplog.records if each.name == "goodgate.stores"]
     assert len(said) == 3
     assert not any("hunter22" in line for line in said)
+
+
+@given(
+    limit=st.integers(1, 60),
+    before=st.lists(st.integers(0, 20), min_size=1, max_size=4),
+    after=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 12)), max_size=40),
+)
+def test_budgets_shared_out_never_pass_the_limit_by_more_than_stated(
+    limit: int, before: list[int], after: list[tuple[int, int]]
+) -> None:
+    """All replicas have heard the total; beyond it: a unit each, and one large draw each."""
+    replicas = [Mirror() for _ in before]
+    key = BudgetKey("default", "budget", "", START)
+    total = min(sum(before), limit)
+    for mirror in replicas:
+        mirror.read(key, budget(0, limit), limit - total)
+    largest = 0
+    for who, amount in after:
+        mirror = replicas[who % len(replicas)]
+        draw = budget(amount, limit)
+        own = mirror.of(key)
+        assert own is not None
+        if own.local + amount <= mirror.limit(key, draw, len(replicas), 1):
+            mirror.take(key, draw, is_local=True)
+            largest = max(largest, amount)
+    share = max(1, (limit - total) // len(replicas))
+    taken = [own.local for own in (mirror.of(key) for mirror in replicas) if own is not None]
+    assert all(each <= max(share, largest) for each in taken)
+    if total >= limit:
+        assert sum(taken) == 0
+    elif largest <= share:
+        assert sum(taken) <= max(limit - total, len(replicas))

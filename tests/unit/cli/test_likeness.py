@@ -79,7 +79,7 @@ def test_nothing_is_judged_to_nothing(run: Command, tmp_path: Path) -> None:
         (b'{"earlier": "a"}', "missing required field `later`; write {"),
         (b'{"earlier": "a", "later": 1}', "Expected `str`, got `int` - at `$.later`"),
         (b'["a", "b"]', "Expected `object`, got `array`"),
-        (b'{"earlier": "a", "later": "secret \xff"}', "line 3 is no such JSON object: it is not UTF-8"),
+        (b'{"earlier": "a", "later": "secret \xff"}', "line 3 is no such JSON object: it is not"),
         (b'{"earlier": "a", "later": "secret"} x', "line 3 is no such JSON object"),
     ],
 )  # fmt: skip
@@ -112,7 +112,7 @@ def test_a_line_without_end_is_not_read_to_its_end(
 
 
 def test_a_long_file_is_read_a_line_at_a_time(
-    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What stands before a line is answered before the line is read."""
     asked: list[int] = []
@@ -179,6 +179,48 @@ def explained(
     code, out, err = run("likeness", "explain", str(tmp_path / "a"), str(tmp_path / "b"), *options)
     assert err == ""
     return code, out
+
+
+def test_two_prompts_that_are_alike_are_explained_with_exit_code_0(
+    run: Command, tmp_path: Path
+) -> None:
+    code, out = explained(run, tmp_path, ASK, f"Hello! {ASK}\n")
+
+    assert code == 0
+    assert [line.split(":")[0] for line in out.splitlines()][:4] == [
+        *("earlier", "later", "verdict", "because"),
+    ]
+    assert "write a function that parses the date of an invoice" in out
+    assert "\nverdict: near: the later says what the earlier said, dressed up\n" in out
+    code, out = explained(run, tmp_path, ASK, f"{ASK.upper()}!")
+    assert (code, "\nverdict: exact: " in out, "differs" in out) == (0, True, False)
+
+
+def test_two_prompts_that_are_not_are_explained_by_what_decided_with_exit_code_1(
+    run: Command, tmp_path: Path
+) -> None:
+    code, out = explained(run, tmp_path, f"{ASK} Issue 123.", f"{ASK} Issue 124.")
+
+    assert code == 1
+    assert "\nverdict: new: the later asks for something else\n" in out
+    assert "\nbecause: a number differs\ndiffers: 123  ->  124\n" in out
+    code, out = explained(run, tmp_path, ASK, "\x1b")
+    assert code == 1
+    assert "\nlater:   (nothing)\nverdict: short: the later says too little" in out
+
+
+def test_an_explanation_can_be_had_as_json(
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, out = explained(run, tmp_path, f"{ASK} Issue 123.", f"{ASK} Issue 124.", "--json")
+
+    found = json.loads(out)
+    assert (code, found["verdict"], found["reason"]) == (1, "new", "a number differs")
+    assert (found["earlier_words"], found["later_words"]) == ("123", "124")
+    assert found["earlier"].endswith("123")
+    fed(monkeypatch, f"{ASK} Issue 123.".encode())
+    code, out, _ = run("likeness", "explain", "-", str(tmp_path / "b"), "--json")
+    assert (code, json.loads(out)) == (1, found)
 
 
 def test_lacking_files_of_text_are_wrong_use(
