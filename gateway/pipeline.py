@@ -86,10 +86,8 @@ class Gateway:
 
         request = self._outside.new_id()
         asked = self._repeats.read("req_" + request, call, principal, link, target, now)
-        signature = asked.signature
-        facts = policy.facts(
-            call, principal, link, reserve, now, tool_results_only=signature.tool_results_only
-        )
+        only_results = asked.signature.tool_results_only
+        facts = policy.facts(call, principal, link, reserve, now, tool_results_only=only_results)
         plans = policy.Plans(snapshot.policies, facts, reserve, now)
         standing = await self._repeats.place(asked, plans, snapshot)
         decision = policy.decide(standing.plan, standing.reservation.readings)
@@ -105,7 +103,7 @@ class Gateway:
             reserve=reserve if standing.served == "forwarded" else NOTHING,
             decision=identity.within_the_key(decision, call, principal),
             verdict=standing.verdict,
-            units=signature.units,
+            units=asked.signature.units,
             served=standing.served,
             shares=standing.shares,
             catalogue=self._outside.tasks.digest,

@@ -252,7 +252,11 @@ class Comparison:
         )
 
     def _digits(self, places: list[int]) -> int:
-        lengths = [len(self._tokens[at]) for at in places if self._tokens[at].isdecimal()]
+        lengths = [
+            len(self._tokens[at])
+            for at in places
+            if self.new[at] & CLASS in (WordClass.NUMBER, WordClass.MIXED)
+        ]
         return min(lengths, default=0)
 
     def _repeated(self, text: list[int], places: list[int], other: list[int]) -> list[int] | None:

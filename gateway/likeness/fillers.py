@@ -9,6 +9,7 @@ one number that counts something, one negation that excuses nothing, and it is n
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib import resources
+from itertools import takewhile
 from typing import NamedTuple
 
 from gateway.likeness.findings import FILLER, NONCE, POLITENESS
@@ -23,6 +24,7 @@ _SUBJECT_WITHIN = 3
 _FRAME_MAX = 3
 _STRANGER_PER = 5
 _STRAY_MAX = 2
+_STAMP_MIN = 3
 _DIGITS_MIN = 6
 _ROOMY_MIN = 8
 _LABELLED_MAX = 2
@@ -42,7 +44,7 @@ class Run(NamedTuple):
     near_edge: bool = False
     """Whether few words stand between it and an end of the text."""
     digits: int = 0
-    """How many its shortest number has; 0 when that is not known."""
+    """How many characters its shortest word with a digit has; 0 when that is not known."""
 
     @property
     def at_edge(self) -> bool:
@@ -54,9 +56,10 @@ class Run(NamedTuple):
 def _sections() -> dict[str, frozenset[str]]:
     sections: dict[str, set[str]] = {}
     words: set[str] = set()
-    for line in resources.files("gateway.likeness").joinpath("fillers.txt").open(encoding="utf-8"):
+    text = resources.files("gateway.likeness").joinpath("fillers.txt").read_text("utf-8")
+    for line in text.splitlines():
         if line.startswith("["):
-            words = sections.setdefault(line.strip("[]\n"), set())
+            words = sections.setdefault(line.strip("[]"), set())
         elif not line.startswith("#"):
             words.update(line.split())
     return {name: frozenset(words) for name, words in sections.items()}
@@ -82,6 +85,8 @@ class Fillers:
         self._excuses = found["excuse"]
         self._labels = found["label"]
         self._strong = found["strong"]
+        self._stamps = found["stamp"] | found["label"] | self.always
+        self._ticketed = found["ticketed"]
         self._counted = found["counted"]
 
     def harmless(self, run: Run) -> str:
@@ -93,7 +98,7 @@ class Fillers:
             return POLITENESS
         if not run.at_edge:
             return FILLER if self._is_sentence(words) else ""
-        if self._is_labelled(words, run):
+        if self._is_labelled(words, run) or self._is_stamp(words):
             return NONCE
         rest = self._without_salt(words, run)
         if not rest:
@@ -132,6 +137,13 @@ class Fillers:
             for value in others
         )
 
+    def _is_stamp(self, words: Sequence[int]) -> bool:
+        """Return whether a run is a stamp of time: three numbers or more, names of days, months."""
+        numbers = sum(value & CLASS == WordClass.NUMBER for value in words)
+        return numbers >= _STAMP_MIN and all(
+            _is_figure(value) or value in self._stamps for value in words
+        )
+
     def _without_salt(self, words: Sequence[int], run: Run) -> list[int]:
         """Return a run's words without the numbers that count nothing, and words nobody knows."""
         around = (run.before, *words, run.after)
@@ -140,20 +152,26 @@ class Fillers:
             for at, value in enumerate(words, 1)
             if not self._is_bare_number(value, run, {around[at - 1], around[at + 1]})
         ]
-        outer = kept[-_STRAY_MAX:] if run.at_end else kept[:_STRAY_MAX]
-        strays = [value for value in outer if self._is_stray(value, run)]
-        if run.tokens_beside < _ROOMY_MIN or len(strays) != len(outer):
+        if run.tokens_beside < _ROOMY_MIN:
             return kept
-        return kept[: -len(strays)] if run.at_end else kept[len(strays) :]
+        outer = kept[::-1] if run.at_end else kept
+        strays = len(list(takewhile(lambda value: self._is_stray(value, run), outer)))
+        if strays > _STRAY_MAX:
+            return kept
+        return kept[: len(kept) - strays] if run.at_end else kept[strays:]
 
     def _is_bare_number(self, value: int, run: Run, beside: set[int]) -> bool:
         """Return whether a word is a number that counts nothing: a long one, or in a long text."""
-        if value & CLASS != WordClass.NUMBER or not self._counted.isdisjoint(beside):
+        if value & CLASS == WordClass.MIXED:
+            return run.digits > _DIGITS_MIN and self._ticketed.isdisjoint(beside)
+        if value & CLASS != WordClass.NUMBER:
             return False
         if run.digits >= _DIGITS_MIN and run.tokens_beside >= _SENTENCE_MIN:
-            return True
-        return run.tokens_beside >= _ROOMY_MIN and all(
-            value & CLASS not in _NAMED for value in (run.before, run.after)
+            return self._ticketed.isdisjoint(beside)
+        return (
+            self._counted.isdisjoint(beside)
+            and run.tokens_beside >= _ROOMY_MIN
+            and all(value & CLASS not in _NAMED for value in (run.before, run.after))
         )
 
     def _is_stray(self, value: int, run: Run) -> bool:

@@ -15,6 +15,7 @@ from gateway.likeness.difference import Hunk
 _PLACES_MAX = 8
 _BLOCKS_MAX = 600
 """Of more moved words no blocks are made: one place after another is taken for each word."""
+_NAMES_MAX = 3
 _NAME_MAX = 4
 """A name that changes places with another has at most this many words."""
 
@@ -88,25 +89,19 @@ def _longest(
 
 def are_swapped(old: Sequence[int], new: Sequence[int], found: Sequence[Hunk]) -> bool:
     """Return whether all that happened is that two names changed places."""
-    if _is_exchange(old, new, found):
-        return True
     first, last = found[0], found[-1]
     left = old[first.old_start : last.old_end]
     right = new[first.new_start : last.new_end]
     if len(left) != len(right):
         return False
-    return any(
+    return _is_exchange(left, right) or any(
         left[:a] == right[-a:] and left[-b:] == right[:b] and left[a:-b] == right[b:-a]
         for a in range(1, min(_NAME_MAX + 1, len(left)))
         for b in range(1, min(_NAME_MAX + 1, len(left) - a + 1))
     )
 
 
-def _is_exchange(old: Sequence[int], new: Sequence[int], found: Sequence[Hunk]) -> bool:
-    """Return whether every hunk puts one of two words for the other."""
-    pairs: set[frozenset[int]] = set()
-    for hunk in found:
-        if hunk.old_end - hunk.old_start != 1 or hunk.new_end - hunk.new_start != 1:
-            return False
-        pairs.add(frozenset((old[hunk.old_start], new[hunk.new_start])))
-    return len(pairs) == 1 and len(found) > 1
+def _is_exchange(old: Sequence[int], new: Sequence[int]) -> bool:
+    """Return whether all that differs is that two or three words stand for one another."""
+    pairs = {(a, b) for a, b in zip(old, new, strict=True) if a != b}
+    return len(pairs) <= _NAMES_MAX and {a for a, _ in pairs} == {b for _, b in pairs}

@@ -56,6 +56,7 @@ async def test_a_remote_reply_answers_all_who_wait_here() -> None:
     flights = sharing.Flights(relay)
     leading = flights.board(SHARE, "req_1")
     others = [Caller(flights, f"req_{n}", Provider()).begin() for n in range(2, 20)]
+    await settled()
     reply = await flights.join(leading, "replica-2")
 
     assert relay.asked == [(SHARE, "replica-2")]
@@ -97,6 +98,7 @@ async def test_a_leader_leads_on_when_there_is_nothing_to_join(found: object) ->
     flights = sharing.Flights(ScriptedRelay(there))
     leading = flights.board(SHARE, "req_1")
     follower = Caller(flights, "req_2", Provider()).begin()
+    await settled()
 
     assert await flights.join(leading, "replica-2") is None
     assert (leading.leads, leading.shares) == (True, "")
