@@ -131,10 +131,8 @@ class Gateway:
         assert attempt.decision.refusal is None
         passage = Passage(outside, admission, is_gone)
         # Written while the provider thinks; nothing of the reply leaves before it is durable.
-        intended = outside.ledger.append(
-            ledger.intent(attempt, self._commitment(attempt), outside.ledger.stamp()),
-            urgent=False,
-        )
+        record = ledger.intent(attempt, self._commitment(attempt), outside.ledger.stamp())
+        intended = outside.ledger.append(record, urgent=False)
         try:
             reply = await self._reply(admission)
         except GatewayError:
@@ -186,6 +184,8 @@ class Gateway:
 
     async def _refuse(self, admission: Admission) -> None:
         attempt, outside = admission.attempt, self._outside
+        if admission.boarding is not None:
+            admission.boarding.close()
         if admission.reply is not None:
             await admission.reply.close()
         await outside.quotas.release(admission.reservation, outside.clock())

@@ -45,7 +45,9 @@ _NEVER_TWICE = frozenset((WordClass.NUMBER, WordClass.NEGATION))
 _EDGE = 3
 _DIGITS_MIN = 6
 _HUNKS_WEIGHED = 60
-_STRANGE = frozenset((Grade.OTHER, Grade.COME, Grade.MEANING))
+_NAMING = frozenset((WordClass.NUMBER, WordClass.UNKNOWN, WordClass.MIXED))
+_STRANGE = frozenset((Grade.OTHER, Grade.MEANING))
+_FEW = 3
 _STRANGE_MAX = 8
 _NEVER_PASSED = frozenset((WordClass.NUMBER, WordClass.OPERATOR))
 
@@ -78,13 +80,17 @@ def _is_hopeless(notes: list[Note]) -> bool:
         return False
     if notes[-1].grade == Grade.MEANING and notes[-1].reason in FIGURES:
         return True
-    grades = [note.grade for note in notes]
-    strange = sum(grade in _STRANGE for grade in grades)
-    return strange >= _STRANGE_MAX and strange > 2 * grades.count(Grade.PROVEN)
+    strange = sum(
+        note.grade in _STRANGE or (note.grade == Grade.COME and len(note.new) > _FEW)
+        for note in notes
+    )
+    return strange >= _STRANGE_MAX and strange > 2 * sum(
+        note.grade == Grade.PROVEN for note in notes
+    )
 
 
-def _holds_number(run: Run) -> bool:
-    return any(value & CLASS == WordClass.NUMBER for value in run.values)
+def _names_something(run: Run) -> bool:
+    return any(value & CLASS in _NAMING for value in run.values)
 
 
 class Comparison:
@@ -181,7 +187,7 @@ class Comparison:
 
     def _may_be_exchanged(self, came: Run, went: Run) -> bool:
         """Return whether one harmless run may stand for another: inside, little words only."""
-        if _holds_number(came) and _holds_number(went):
+        if _names_something(came) and _names_something(went):
             return False
         light = self._tools.fillers.is_light
         return (came.near_edge and went.near_edge) or all(
@@ -202,32 +208,26 @@ class Comparison:
         reason = self._tools.fillers.harmless(run)
         if reason:
             return [Note(Grade.HARMLESS, reason, (), new)]
-        rest = self._repeated(self.new, new, self.old)
+        rest = self._repeated(self.new, new, self._old_triples)
         if rest is None:
             return [Note(Grade.COME, meaning_of(run.values), (), new)]
-        return [Note(Grade.HARMLESS, REPEATED, (), new), *(self._said_again(at) for at in rest)]
-
-    def _said_again(self, at: int) -> Note:
-        """Return what a new word means that stands where a repeated part has another."""
-        place = self._behind.get((self.new[at - 2], self.new[at - 1]), 0)
-        if place and place < len(self.old):
-            return self._pairing.pair(place, at)
-        return Note(Grade.COME, meaning_of((self.new[at],)), (), (at,))
-
-    @cached_property
-    def _behind(self) -> dict[tuple[int, int], int]:
-        """Where two words of the earlier text in a row end, by the words."""
-        return {pair: at + 2 for at, pair in enumerate(zip(self.old, self.old[1:], strict=False))}
+        notes = [Note(Grade.HARMLESS, REPEATED, (), new)]
+        for at, place in rest:
+            if 0 <= place < len(self.old):
+                notes.append(self._pairing.pair(place, at))
+            else:
+                notes.append(Note(Grade.COME, meaning_of((self.new[at],)), (), (at,)))
+        return notes
 
     def _went(self, old: list[int]) -> list[Note]:
         run = self._run(self.old, old)
         reason = self._tools.fillers.harmless(run)
         if reason:
             return [Note(Grade.HARMLESS, reason, old)]
-        rest = self._repeated(self.old, old, self.new)
+        rest = self._repeated(self.old, old, self._new_triples)
         if rest is not None:
             notes = [Note(Grade.HARMLESS, REPEATED, old)]
-            return notes + [Note(Grade.GONE, meaning_of((self.old[at],)), (at,)) for at in rest]
+            return notes + [Note(Grade.GONE, meaning_of((self.old[at],)), (at,)) for at, _ in rest]
         if run.at_edge and len(old) >= self._cut_min(run):
             return [Note(Grade.CUT, CUT, old)]
         return [Note(Grade.GONE, meaning_of(run.values), old)]
@@ -259,8 +259,14 @@ class Comparison:
         ]
         return min(lengths, default=0)
 
-    def _repeated(self, text: list[int], places: list[int], other: list[int]) -> list[int] | None:
-        """Return the places of a run that repeat nothing, when most of them do; else None."""
+    def _repeated(
+        self, text: list[int], places: list[int], known: dict[tuple[int, ...], int]
+    ) -> list[tuple[int, int]] | None:
+        """
+        Return the places of a run that repeat nothing, when most of them do; else None.
+
+        With each the place in the other text where the word stands that it would repeat.
+        """
         first, length = places[0], len(places)
         if places[-1] - first + 1 != length:
             return None
@@ -271,19 +277,35 @@ class Comparison:
         at_edge = first == 0 or first + length == len(text)
         if length < _REPEATED_MIN - at_edge:
             return None
-        known = self._old_triples if other is self.old else self._new_triples
-        covered = [False] * length
-        for at, triple in enumerate(zip(run, run[1:], run[2:], strict=False)):
-            if triple in known:
-                covered[at : at + 3] = (True, True, True)
-        if sum(covered) < _COVERED_MIN * length:
+        sources = _sources(run, known)
+        if len(sources) < _COVERED_MIN * length:
             return None
-        return [first + at for at, is_covered in enumerate(covered) if not is_covered]
+        return [(first + at, _beside(at, sources)) for at in range(length) if at not in sources]
 
     @cached_property
-    def _old_triples(self) -> set[tuple[int, int, int]]:
-        return set(zip(self.old, self.old[1:], self.old[2:], strict=False))
+    def _old_triples(self) -> dict[tuple[int, ...], int]:
+        return _triples(self.old)
 
     @cached_property
-    def _new_triples(self) -> set[tuple[int, int, int]]:
-        return set(zip(self.new, self.new[1:], self.new[2:], strict=False))
+    def _new_triples(self) -> dict[tuple[int, ...], int]:
+        return _triples(self.new)
+
+
+def _triples(text: list[int]) -> dict[tuple[int, ...], int]:
+    return {three: at for at, three in enumerate(zip(text, text[1:], text[2:], strict=False))}
+
+
+def _sources(run: list[int], known: dict[tuple[int, ...], int]) -> dict[int, int]:
+    """Return where the words of a run stand in the other text, three in a row."""
+    sources: dict[int, int] = {}
+    for at, three in enumerate(zip(run, run[1:], run[2:], strict=False)):
+        place = known.get(three)
+        if place is not None:
+            sources.update({at: place, at + 1: place + 1, at + 2: place + 2})
+    return sources
+
+
+def _beside(at: int, sources: dict[int, int]) -> int:
+    """Return where a word would stand in the other text, by the nearest that does."""
+    nearest = min(sources, key=lambda other: abs(other - at))
+    return sources[nearest] + at - nearest

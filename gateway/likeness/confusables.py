@@ -60,9 +60,9 @@ def doubles() -> Mapping[str, str]:
 
 
 @lru_cache(maxsize=1)
-def _close_doubles() -> frozenset[str]:
-    """Return those that look the same; the others pass only among Latin letters."""
-    return frozenset("".join(row.split(" ")[1] for row in _rows() if row[0] != "+"))
+def _loose_doubles() -> frozenset[str]:
+    """Return those that pass only among Latin letters: every Russian text is full of them."""
+    return frozenset("".join(row.split(" ")[1] for row in _rows() if row[0] == "+"))
 
 
 def _rows() -> list[str]:
@@ -125,20 +125,35 @@ def _part(character: str) -> str:
 def _fold_words(text: str) -> str:
     """Fold the words whose letters pose as Latin ones."""
     words = set(_WORD.findall(text))
-    unusual = {word for word in words if not word.isascii()}
-    posing = {word for word in unusual if _poses(word)}
-    is_latin = len(unusual) - len(posing) <= _FOREIGN_SHARE_MAX * len(words)
+    posing = _posing({word for word in words if not word.isascii()}, len(words))
+    if not posing:
+        return text
     letters = {ord(double): letter for double, letter in doubles().items()}
-    folded = {
-        word: word.translate(letters)
-        for word in unusual
-        if _holds_latin(word) or (is_latin and word in posing)
-    }
-    return _WORD.sub(lambda word: folded.get(word[0], word[0]), text) if folded else text
+    folded = {word: word.translate(letters) for word in posing}
+    return _WORD.sub(lambda word: folded.get(word[0], word[0]), text)
 
 
-def _poses(word: str) -> bool:
-    return all(character.isascii() or character in _close_doubles() for character in word)
+def _posing(unusual: set[str], words: int) -> set[str]:
+    """Return which of the words beyond ASCII, among so many, pose as Latin ones."""
+    passing = {word for word in unusual if _passes(word)}
+    mixing = {word for word in passing if _mixes_scripts(word)}
+    close = {word for word in passing if _loose_doubles().isdisjoint(word)}
+    posing = mixing | {word for word in unusual if _holds_latin(word)}
+    if len(unusual - mixing - close) <= _FOREIGN_SHARE_MAX * words:
+        posing |= close
+    if passing == unusual and 2 * len(mixing) >= len(passing):
+        posing |= passing
+    return posing
+
+
+def _passes(word: str) -> bool:
+    return all(character.isascii() or character in doubles() for character in word)
+
+
+def _mixes_scripts(word: str) -> bool:
+    """Say whether letters of several scripts make one word, as in no language they do."""
+    names = (unicodedata.name(character, "") for character in word if not character.isdecimal())
+    return len({name.split(" ", 1)[0] for name in names}) > 1
 
 
 def _holds_latin(word: str) -> bool:

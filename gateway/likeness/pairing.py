@@ -16,6 +16,7 @@ from gateway.likeness.findings import (
     NEGATION,
     NUMBER,
     OPERATOR,
+    POLITENESS,
     SPACING,
     SYNONYMS,
     TYPOS,
@@ -46,9 +47,8 @@ _COSTS = {
     Grade.SLIP: 1.0,
     Grade.OTHER: 2.2,
     Grade.MEANING: 2.4,
-    Grade.GONE: 1.3,
-    Grade.COME: 1.3,
 }
+_ALONE = 1.3
 """What a way of pairing costs; the cheapest is taken for what happened."""
 
 
@@ -138,8 +138,8 @@ class Pairing:
                     steps = self._steps(old[:i], new[:j])
                     ways[i, j] = min(
                         (
-                            _Way(ways[before].cost + _COSTS[note.grade], before, note)
-                            for before, note in steps
+                            _Way(ways[before].cost + cost, before, note)
+                            for cost, before, note in steps
                             if before in ways
                         ),
                         key=_COST,
@@ -151,32 +151,29 @@ class Pairing:
             way = ways[way.before]
         return found[::-1]
 
-    def _steps(
-        self, old: Sequence[int], new: Sequence[int]
-    ) -> Iterator[tuple[tuple[int, int], Note]]:
-        """Yield how many words are left when the last ones are explained, and how."""
+    def _steps(self, old: Sequence[int], new: Sequence[int]) -> Iterator[_Way]:
+        """Yield in which ways the last words may be explained, and how many that leaves."""
         i, j = len(old), len(new)
         if i:
-            kind = meaning_of((self._old[old[-1]],))
-            yield (i - 1, j), Note(Grade.GONE, kind, tuple(old[-1:]))
+            yield _Way(_ALONE, (i - 1, j), self._alone(self._old[old[-1]], old[-1:], ()))
         if j:
-            kind = meaning_of((self._new[new[-1]],))
-            yield (i, j - 1), Note(Grade.COME, kind, (), tuple(new[-1:]))
-        if i and j:
-            yield (i - 1, j - 1), self.pair(old[-1], new[-1])
-            if self._new[new[-1]] & CLASS in _NAMES or self._new[new[-2:][0]] & CLASS in _NAMES:
-                yield from self._spaced_steps(old, new)
-
-    def _spaced_steps(
-        self, old: Sequence[int], new: Sequence[int]
-    ) -> Iterator[tuple[tuple[int, int], Note]]:
-        i, j = len(old), len(new)
+            yield _Way(_ALONE, (i, j - 1), self._alone(self._new[new[-1]], (), new[-1:]))
+        if not i or not j:
+            return
+        pair = self.pair(old[-1], new[-1])
+        yield _Way(_COSTS[pair.grade], (i - 1, j - 1), pair)
         for a, b in _SPACED_STEPS:
-            if i >= a and j >= b and self._are_spaced(old[-a:], new[-b:]):
-                yield (
-                    (i - a, j - b),
-                    Note(Grade.HARMLESS, SPACING, tuple(old[-a:]), tuple(new[-b:])),
-                )
+            if i < a or j < b or (a > 1 and self._new[new[-1]] & CLASS not in _NAMES):
+                continue
+            if self._are_spaced(old[-a:], new[-b:]):
+                spaced = Note(Grade.HARMLESS, SPACING, old[-a:], new[-b:])
+                yield _Way(0.0, (i - a, j - b), spaced)
+
+    def _alone(self, value: int, old: Sequence[int], new: Sequence[int]) -> Note:
+        """Return what it means that a word of one side has no partner."""
+        if self._tools.fillers.is_manners(value):
+            return Note(Grade.HARMLESS, POLITENESS, old, new)
+        return Note(Grade.GONE if old else Grade.COME, meaning_of((value,)), old, new)
 
     def _unpaired(self, old: Sequence[int], new: Sequence[int]) -> Note:
         """Return what to say of more words than are paired."""
@@ -222,7 +219,7 @@ class Pairing:
             if self._is_contraction(i, j):
                 return Note(Grade.PROVEN, SYNONYMS, *places)
             return Note(Grade.SLIP if apart == 1 else Grade.MEANING, NEGATION, *places)
-        if any(synonyms.is_inflected(known, word) for known in self._tools.typos.words_of(old)):
+        if any(synonyms.are_forms(known, word) for known in self._tools.typos.words_of(old)):
             return Note(Grade.PROVEN, SYNONYMS, *places)
         if apart == 1 and kinds == (WordClass.COMMON, WordClass.WORD):
             return Note(Grade.PROVEN, TYPOS, *places)

@@ -5,7 +5,7 @@ Only expressions whose exchange leaves a request what it is; what differs techni
 (list and array, add and remove) is in no group. See synonyms.txt.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
 
@@ -14,6 +14,7 @@ from gateway.likeness.lexicon import Lexicon
 
 _NONE: frozenset[int] = frozenset()
 _ENDINGS = ("s", "es", "d", "ed", "ing", "ly", "ies", "ied")
+_FORMS = ("s", "ed", "ing")
 _STEM_MIN = 3
 
 
@@ -41,9 +42,25 @@ class Synonyms:
         return bool(found) and not found.isdisjoint(self._groups.get(tuple(new), _NONE))
 
 
-def is_inflected(left: str, right: str) -> bool:
-    """Return whether two words are forms of one: plural, tense, -ing."""
-    return not _stems(left).isdisjoint(_stems(right))
+@lru_cache(maxsize=1)
+def _groups_of_words() -> Mapping[str, frozenset[int]]:
+    groups: dict[str, set[int]] = {}
+    for number, group in enumerate(_groups()):
+        for expression in group:
+            if len(expression) == 1:
+                groups.setdefault(expression[0], set()).add(number)
+    return {word: frozenset(numbers) for word, numbers in groups.items()}
+
+
+def are_forms(left: str, right: str) -> bool:
+    """Return whether two words are forms of one, or the same form of two synonyms."""
+    stems, others = _stems(left), _stems(right)
+    if not stems.isdisjoint(others):
+        return True
+    groups = _groups_of_words()
+    return any(left.endswith(form) and right.endswith(form) for form in _FORMS) and not (
+        frozenset[int]().union(*(groups.get(stem, _NONE) for stem in stems))
+    ).isdisjoint(frozenset[int]().union(*(groups.get(stem, _NONE) for stem in others)))
 
 
 def _stems(word: str) -> set[str]:

@@ -74,12 +74,14 @@ class Weighing:
 
     def finding(self, similarity: float) -> Finding:
         """Return the judgement that the notes add up to."""
-        refused = self._scribbled() if self._is_scribbled() else self._refused()
+        scribbled = self._is_scribbled()
+        refused = self._scribbled() if scribbled else self._refused()
         if refused is not None:
             return Finding(
                 near=False, reason=refused.reason, similarity=similarity, decisive=refused
             )
-        decisive = max(self._notes, key=_weight, default=Note(Grade.HARMLESS, ORDER))
+        deciding = self._found[Grade.PROVEN] if scribbled else self._notes
+        decisive = max(deciding or self._notes, key=_weight, default=Note(Grade.HARMLESS, ORDER))
         reason = _FORGIVEN_AS.get(decisive.grade, decisive.reason)
         return Finding(near=True, reason=reason, similarity=similarity, decisive=decisive)
 

@@ -68,8 +68,8 @@ class Boarding(Struct, eq=False):
 
     @property
     def followed(self) -> bool:
-        """Whether others wait for the same reply: a leader whose caller is gone must drain it."""
-        return bool(self.flight.followers)
+        """Whether others go by this leader's reply: when its caller is gone, it must drain it."""
+        return self.leads and bool(self.flight.followers)
 
     def carry(self, reply: Reply) -> Reply:
         """Return the provider's reply to the leader, for itself and for all who follow."""

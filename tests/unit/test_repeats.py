@@ -228,7 +228,7 @@ reuse: {exact: coalesce}
     )
     await play.asks(OTHER)
 
-    jobs = [asyncio.ensure_future(play.admits(LONG)) for _ in range(5)]
+    jobs = [asyncio.ensure_future(play.places(LONG)) for _ in range(5)]
     admissions = await asyncio.gather(*jobs)
 
     assert all(admission.attempt.decision.refusal for admission in admissions)

@@ -49,7 +49,7 @@ def test_a_healthy_gateway_is_all_ok(run: Command, scripted: Scripted) -> None:
 
     assert {state for state, _ in found.values()} == {"ok"}
     assert list(found) == [
-        "reach", "ready", "clock", "key", "task", "models", "policy", "prices", "version",
+        "reach", "ready", "store", "clock", "key", "task", "models", "policy", "prices", "version",
     ]  # fmt: skip
     assert found["models"][1] == "m0, m1, m2, m3, m4 and 2 more"
 

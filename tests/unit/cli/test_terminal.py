@@ -86,6 +86,6 @@ def test_the_demo_says_what_it_does_not_do_yet(capsys: pytest.CaptureFixture[str
 
     out = capsys.readouterr().out
     assert "a ranking of people by tokens" in out
-    assert "20 repeats mallory made" in out
-    assert "likeness" in out
-    assert "later versions" in out
+    assert "mallory's 20 repeats" in out
+    assert "recognised" in out
+    assert "later version" in out

@@ -141,6 +141,11 @@ def test_the_decision_log_names_a_pseudonym() -> None:
     permitted = ledger.decision(attempt(), facts, "p1")
     refusal = ledger.decision(refused(VERIFIED), facts, "p1")
 
-    assert permitted.facts == {"principal.id": "p1", "principal.key_id": "", "call.model": "m"}
+    assert permitted.facts == {
+        "principal.id": "p1",
+        "principal.key_id": "",
+        "call.model": "m",
+        "likeness.cluster": "",
+    }
     assert (permitted.effect, permitted.code) == ("permit", "")
     assert (refusal.effect, refusal.code) == ("forbid", "task_closed")

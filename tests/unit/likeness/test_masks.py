@@ -89,6 +89,10 @@ def test_what_means_something_stays(one: str, other: str) -> None:
     assert normal_form(one) != normal_form(other)
 
 
+def test_an_id_goes_and_a_short_number_beside_it_stays() -> None:
+    assert normal_form("fix 9f86d081 and 1763900000 now") == ["fix", "9f86d081", "and", "now"]
+
+
 @given(st.text(alphabet="0123456789:-/ .TZ\nabcdef[]"))
 def test_any_mixture_of_digits_ends(text: str) -> None:
     tokens = normal_form(text)

@@ -92,6 +92,22 @@ async def test_the_third_error_reply_passes_unchanged(flights: sharing.Flights) 
     assert {(caller.status, caller.got) for caller in callers[2:]} == {(529, b"three")}
 
 
+async def test_a_third_error_reply_may_take_its_time(flights: sharing.Flights) -> None:
+    source = Source()
+    reply = flights.board(SHARE, "req_1").carry
+    following = flights.board(SHARE, "req_2", failures=2)
+    reply(source.reply(503))
+    departed = asyncio.ensure_future(following.departure())
+    await settled()
+    waited = not departed.done()
+    source.arrive(b"busy")
+    source.end()
+
+    assert waited
+    assert await departed
+    assert [chunk async for chunk in following.follow().chunks] == [b"busy"]
+
+
 async def test_a_third_error_reply_that_is_cut_is_a_cut(flights: sharing.Flights) -> None:
     cut = Source()
     cut.end(ProviderCut("broke off"))

@@ -136,6 +136,7 @@ async def test_a_follower_is_told_whose_reply_it_shares(flights: sharing.Flights
         assert (following.leads, following.shares) == (False, "req_1")
         assert leading.leader_request_id == following.leader_request_id == "req_1"
         assert leading.followed
+        assert not following.followed
         following.close()
         assert not leading.followed
 
@@ -264,3 +265,19 @@ async def test_stopping_ends_every_reply_that_is_read_beside_its_callers(
     assert type(await outcome(leader.job)).__name__ == "ProviderCut"
     assert type(await outcome(follower.job)).__name__ == "ProviderCut"
     assert (flights.under_way, flights.jobs, source.closed) == (0, 0, 1)
+
+
+async def test_it_says_which_replies_it_reads_and_when_one_takes_nobody_else() -> None:
+    over: list[bytes] = []
+    flights = sharing.Flights(ended=over.append)
+    source = Source(b"a", ended=True)
+    reply = flights.board(SHARE, "req_1").carry(source.reply())
+    kept = sharing.unpack(sharing.pack("req_0", stream=True, headers=(), body=b"b"))
+    assert kept is not None
+    stored = flights.board(b"t" * 32, "req_2").carry_stored(kept)
+    while_under_way = (flights.under_way, flights.shares(), list(over))
+    for each in (reply, stored):
+        assert [chunk async for chunk in each.chunks]
+
+    assert while_under_way == (2, [SHARE], [])
+    assert (flights.under_way, flights.shares(), over) == (0, [], [SHARE])

@@ -231,6 +231,19 @@ async def test_a_reader_that_closed_gets_nothing_more(flights: sharing.Flights) 
 
     with pytest.raises(ProviderCut):
         await anext(reply.chunks)
+    await reply.close()
+    assert source.closed == 0
+
+
+async def test_closing_twice_cuts_the_provider_off_once(flights: sharing.Flights) -> None:
+    source = Source(b"a")
+    leading = flights.board(SHARE, "req_1")
+    reply = leading.carry(source.reply())
+    await reply.close()
+    await reply.close()
+    await leading.flight.give_up()
+
+    assert source.closed == 1
 
 
 async def test_a_caller_cancelled_while_it_waits_gives_its_seat_up(
