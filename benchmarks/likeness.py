@@ -36,54 +36,6 @@ class Figures(msgspec.Struct, kw_only=True):
     speed: list[Speed] = []
 
 
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """One run in a few figures: the worse of own and real text, the warm rate of unlike texts."""
-
-    light_recall: float
-    recall: float
-    precision: float
-    merged: float
-    suppressed: float
-    loops_suppressed: float
-    per_s_1k: float
-    per_s_8k: float
-
-
-def summary(argv: Sequence[str] = ("--per-kind", "15")) -> Summary:
-    """Measure, and return the figures that have targets."""
-    figures = measure(_parser().parse_args(argv))
-    light = [name for group in LIGHT for name in _groups()[group]]
-    rates = {one.size: one.warm for one in reversed(figures.speed)}
-    return Summary(
-        light_recall=min(
-            fmean(kinds[name].recall for name in light) for kinds in figures.recall.values()
-        ),
-        recall=min(_mean_recall(kinds.values()) for kinds in figures.recall.values()),
-        precision=min(_precision(kinds.values()) for kinds in figures.recall.values()),
-        merged=max(_merged(kinds.values()) for kinds in figures.traps.values()),
-        suppressed=_total(figures.honest.values()).suppressed,
-        loops_suppressed=_total(figures.loops.values()).suppressed,
-        per_s_1k=rates[1_000],
-        per_s_8k=rates[8_000],
-    )
-
-
-def _mean_recall(found: Iterable[Found]) -> float:
-    return fmean(one.recall for one in found if one.tried)
-
-
-def _precision(found: Iterable[Found]) -> float:
-    right, wrong = (
-        sum(column) for column in zip(*((o.right, o.wrong) for o in found), strict=True)
-    )
-    return right / max(1, right + wrong)
-
-
-def _merged(caught: Iterable[Caught]) -> float:
-    merged, tried = (sum(c) for c in zip(*((o.merged, o.tried) for o in caught), strict=True))
-    return merged / max(1, tried)
-
-
 def _total(streams: Iterable[Honest]) -> Honest:
     total = Honest(kinds={})
     for one in streams:
@@ -177,12 +129,12 @@ def _groups() -> dict[str, list[str]]:
 
 def _without_texts(figures: Figures) -> Figures:
     """Prompts stay on the screen of whoever asked for them."""
-    for results in (*figures.recall.values(), *figures.traps.values()):
-        for result in results.values():
-            if isinstance(result, Found):
-                result.missed = []
-            else:
-                result.shown = []
+    for kinds in figures.recall.values():
+        for found in kinds.values():
+            found.missed = []
+    for snares in figures.traps.values():
+        for caught in snares.values():
+            caught.shown = []
     for honest in (*figures.honest.values(), *figures.loops.values()):
         honest.shown = []
     return figures

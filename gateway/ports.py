@@ -67,7 +67,7 @@ class Quotas(Protocol):
         Looks in this order: another replica waits for the same reply, or a reply is kept
         (`shared` is drawn, the kind still told) · the same normal form is remembered (`exact`, or
         `retry`: the same canonical bytes failed in our sight, at most 5 times) · candidates share
-        a quarter of the features (`undecided`, nothing drawn) · else it is new, and remembered
+        a third of the features (`undecided`, nothing drawn) · else it is new, and remembered
         when the draws were taken.
         """
         ...

@@ -58,9 +58,9 @@ def spell(text: str, characters_max: int = CHARACTERS_MAX) -> list[str]:
 
 
 def _tokens(text: str) -> list[str]:
-    if not text.isascii():
-        text = confusables.fold(text)
     text = text.replace("'", "")
+    if not text.isascii():
+        text = confusables.fold(text).replace("'", "")
     signs = text.encode("ascii", "ignore").translate(_DIGITS_AS_0, _NO_SIGNS)
     text = _unmarked(text, signs)
     tokens = _split(text, signs)

@@ -21,7 +21,7 @@ RETRIES_MAX: Final = 5
 FEATURE_ENTRIES_MAX: Final = 24
 """How many of the newest calls with a feature are looked at."""
 CANDIDATES_MAX: Final = 3
-SHARED_MIN: Final = 4
+SHARED_MIN: Final = 3
 """Candidates share at least one in so many of the features, rounded up."""
 
 ALL_ENTRIES_MAX: Final = 20_000
@@ -99,7 +99,7 @@ class Scope:
         return self._by_exact.get(exact)
 
     def candidates(self, features: Sequence[bytes]) -> tuple[Earlier, ...]:
-        """Return the calls that share a quarter of the features, likest and then newest first."""
+        """Return the calls that share a third of the features, likest and then newest first."""
         counts: dict[int, int] = {}
         for feature in features:
             found = self._postings.get(feature)

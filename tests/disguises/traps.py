@@ -66,6 +66,14 @@ def number_first(text: str, random: Random) -> str:
     return f"Case {random.randrange(100, 999)}: {text}"
 
 
+def reference(text: str, random: Random) -> str:
+    """The prompt says which booking, order or part is meant, and it is another one."""
+    alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+    name = "".join(random.choice(alphabet) for _ in range(6))
+    forms = ("{} It is about booking {}.", "{} The serial number is {}.", "{} Use order {} for it.")
+    return forms[len(text) % len(forms)].format(text, name)
+
+
 def digits_inside(text: str, random: Random) -> str:
     """Another digit inside a name, a version, an amount, a time."""
 
@@ -262,6 +270,7 @@ KINDS: Mapping[str, Trap] = {
     "number": number,
     "number_first": number_first,
     "number_last": number_last,
+    "reference": reference,
     "digits_inside": digits_inside,
     "identifier": identifier,
     "swapped": swapped,
@@ -286,7 +295,7 @@ KINDS: Mapping[str, Trap] = {
     "tail": tail,
     "template": other_task,
 }
-BOTH_CHANGED = ("number_first", "number_last", "answer_in", "roles")
+BOTH_CHANGED = ("number_first", "number_last", "answer_in", "roles", "reference")
 """Kinds whose earlier prompt is not the text itself, but the text with another ending."""
 
 

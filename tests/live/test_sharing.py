@@ -212,6 +212,9 @@ async def _leader_hangs_up(gateway: RunningGateway, provider: ProviderThread) ->
             await leader.read_until(b"word1")
             await follower.post(CHAT, chat(stream=True), headers(gateway))
             await follower.read_until(b"word1")
+        # Once it answers calls made later, it has seen that the leader is gone.
+        for _ in range(3):
+            await asyncio.to_thread(gateway.metric, "goodgate_open_calls")
         provider.go()
         return await follower.read_all(PATIENCE_S)
 

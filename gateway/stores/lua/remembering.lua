@@ -3,7 +3,7 @@
 -- then a record for each call, newest first; a new one goes into the room before them. What else
 -- is known of a call lies in a hash, by the first half of its normal form's digest.
 
-local ENTRIES_MAX, FEATURE_ENTRIES_MAX, CANDIDATES_MAX, SHARED_MIN = 300, 24, 3, 4
+local ENTRIES_MAX, FEATURE_ENTRIES_MAX, CANDIDATES_MAX, SHARED_MIN = 300, 24, 3, 3
 local RETRIES_MAX = 5
 local SCOPE_S, SCOPE_GRACE_S, REFRESH_S = 86400, 3600, 1800
 local RING_HEAD, HEAD = '<dHH', 12  -- when the last was added, slots of room, slots in all
@@ -69,7 +69,7 @@ local function counts_of(scope, ring, features)
   return counts
 end
 
--- The calls that share a quarter of the features, likest and then newest first.
+-- The calls that share a third of the features, likest and then newest first.
 local function candidates_of(scope, ring, words_key, features)
   local least, alike = math.max(1, math.ceil(#features / 3 / SHARED_MIN)), {}
   local counts = counts_of(scope, ring, features)

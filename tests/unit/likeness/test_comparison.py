@@ -26,6 +26,7 @@ from gateway.likeness.findings import (
     TYPOS,
     WORDS,
 )
+from gateway.likeness.lexicon import dictionary
 from tests.unit.likeness.compared import compare
 
 ASK = (
@@ -273,3 +274,35 @@ def test_every_pair_is_judged_and_every_reason_is_a_known_one(
     assert found.reason in findings.REASONS
     assert 0 <= found.similarity <= 1
     assert found.near is (found.reason in findings.REASONS[: findings.REASONS.index(NUMBER)])
+
+
+def test_of_very_many_differences_some_are_weighed_and_every_number() -> None:
+    known = [word for word in sorted(dictionary()) if len(word) == 8 and word.isalpha()][::30]
+    words = [part for at, word in enumerate(known) for part in (word, f"k{at}x", f"m{at}y")]
+    later = [part[:2] + part[3] + part[2] + part[4:] if len(part) == 8 else part for part in words]
+
+    assert len(known) > 120
+    assert compare(" ".join([*words, "7", "soon"]), " ".join([*later, "7", "soon"])).near
+    changed_too = compare(" ".join([*words, "7", "soon"]), " ".join([*later, "8", "soon"]))
+    assert changed_too.reason == NUMBER
+    lost = [part for at, part in enumerate(later) if at not in (100, 104, 109, 113)]
+    assert compare(" ".join(words), " ".join(lost)).near
+
+
+def test_two_proven_slips_vouch_for_two_others_but_not_for_three() -> None:
+    two = {"message": "mesage", "picture": "pictuure"}
+
+    assert compare(f"qorv {ASK} blux", changed(f"qorf {ASK} bluz", two)).near
+    assert not compare(f"qorv {ASK} blux now zerd", changed(f"qorf {ASK} bluz now zerf", two)).near
+
+
+def test_words_that_stand_for_others_in_pairs_are_read_one_by_one() -> None:
+    assert compare(ASK, changed(ASK, {"upload": "the", "page": "uploadpage"})).near
+    assert compare(ASK, changed(ASK, {"error": "錯"})).reason == WORDS
+    assert compare(f"{ASK} 錯 now", f"{ASK} parser now").reason == WORDS
+    assert compare(f"{ASK} blorvex now", f"{ASK} 12 now").reason == NUMBER
+    assert compare(f"{ASK} 2 now", f"{ASK} b2 now").reason == NUMBER
+
+
+def test_what_stands_before_the_first_repeated_word_repeats_nothing() -> None:
+    assert not compare(OTHER, f"{OTHER} parser {OTHER}").near

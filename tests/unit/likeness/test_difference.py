@@ -109,6 +109,19 @@ def test_a_word_here_and_there_is_followed_through_a_long_text() -> None:
     assert len([hunk for hunk in found if hunk.old_end - hunk.old_start == 1]) > 35
 
 
+def test_the_last_few_words_may_all_differ() -> None:
+    old = list(range(200))
+    new = [1000 + at if at in {10, *range(96, 105), *range(190, 200)} else at for at in old]
+
+    found = differ(old, new)
+
+    assert patched(old, new, found) == new
+    assert found[-1] == Hunk(190, 200, 190, 200)
+
+    new[190:] = [*range(190, 197), *range(2000, 2012)]
+    assert differ(old, new)[-1] == Hunk(197, 200, 197, 209)
+
+
 def test_texts_of_the_same_few_words_over_and_over_cost_no_more_than_their_length() -> None:
     """Without anchors they are one hunk; with every pair tried this would be 16 million steps."""
     old, new = [1, 2] * 2000, [2, 1] * 2000
