@@ -17,6 +17,7 @@ from gateway.stores.redis.connection import Connection
 from gateway.stores.redis.fallback import SharedQuotas
 from gateway.stores.redis.quotas import RedisQuotas
 from gateway.stores.redis.relay import Relay
+from gateway.stores.redis.resp import ServerError
 
 log = logging.getLogger("goodgate.app")
 
@@ -87,8 +88,8 @@ class Shared:
             if kept in (None, self._mark):
                 await self._connection.command(b"PEXPIRE", _CHECK, b"%d" % CHECK_MS)
                 return
-        except StoreUnavailable:
-            return
+        except (StoreUnavailable, ServerError):
+            return  # whoever asks it about a call says so, and goes on alone
         log.error("%s", DIFFERENT_REPLICAS)
 
     def _find(self, share: bytes) -> sharing.Boarding | None:
@@ -129,7 +130,7 @@ def check_secret(url: str, secret: bytes) -> None:
             return True
         try:
             return await connection.command(b"GET", _CHECK) in (None, mark)
-        except StoreUnavailable:
+        except (StoreUnavailable, ServerError):
             return True
         finally:
             await connection.close()

@@ -189,11 +189,12 @@ class Comparison:
         """Return whether one harmless run may stand for another: inside, little words only."""
         if _names_something(came) and _names_something(went):
             return False
-        light = self._tools.fillers.is_light
-        return (came.near_edge and went.near_edge) or all(
-            light(value) or value & CLASS == WordClass.NONCE
-            for value in (*came.values, *went.values)
-        )
+        values = (*came.values, *went.values)
+        if all(map(self._tools.fillers.is_light, values)):
+            return True
+        if came.greets and went.greets:
+            return True
+        return came.at_end and went.at_end and not self._tools.fillers.is_title(came.before)
 
     def _are_nonces(self, came: Run, went: Run) -> bool:
         return (
@@ -248,6 +249,7 @@ class Comparison:
             after=0 if at_end else text[last + 1],
             tokens_beside=len(text) - len(places),
             digits=self._digits(places) if text is self.new else 0,
+            greets=all(map(self._tools.fillers.is_greeting, text[:first])),
             near_edge=first <= _EDGE or last >= len(text) - 1 - _EDGE,
         )
 

@@ -43,6 +43,8 @@ class Run(NamedTuple):
     """How many tokens the text has besides."""
     near_edge: bool = False
     """Whether few words stand between it and an end of the text."""
+    greets: bool = False
+    """Whether nothing but a greeting stands before it."""
     digits: int = 0
     """How many characters its shortest word with a digit has; 0 when that is not known."""
 
@@ -87,6 +89,7 @@ class Fillers:
         self._strong = found["strong"]
         self._stamps = found["stamp"] | found["label"] | self.always
         self._ticketed = found["ticketed"]
+        self._titles = found["titled"] | found["counted"] | found["leading"]
         self._counted = found["counted"]
 
     def harmless(self, run: Run) -> str:
@@ -114,6 +117,14 @@ class Fillers:
     def is_light(self, value: int) -> bool:
         """Return whether a word is a little one of grammar."""
         return value in self.light
+
+    def is_title(self, value: int) -> bool:
+        """Return whether what stands behind the word is a name, however random it looks."""
+        return value in self._titles
+
+    def is_greeting(self, value: int) -> bool:
+        """Return whether a text may begin with the word before it says anything."""
+        return value in self._frames
 
     def are_nonces(self, values: Iterable[int], before: int) -> bool:
         """Return whether figures that differ stand behind a label of nothing but nonces."""

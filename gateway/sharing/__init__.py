@@ -11,7 +11,9 @@ Identical calls share one provider call.
     while True:
         with flights.board(share, request_id, failures) as boarding:   # or close it in a finally
             if boarding.leads:
-                # refused: boarding.fail(None), or just leave; then the others board again
+                # refused: just leave, and one of the others leads.
+                # another replica leads: reply = await flights.join(boarding, replica) or send
+                # a reply was kept: boarding.carry_stored(sharing.unpack(kept))
                 try:
                     reply = boarding.carry(await upstream.send(call, target))
                 except GatewayError as error:

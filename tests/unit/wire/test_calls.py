@@ -270,3 +270,13 @@ def test_every_route_has_a_grammar():
     assert {"chat", "completions", "responses", "embeddings", "messages", "count_tokens"} == set(
         reading._GRAMMARS
     )
+
+
+def test_instructions_are_the_turn_where_nothing_else_is_said() -> None:
+    """Else a prompt sent as the system's words would be nothing, over and over."""
+    system = call("chat", messages=[{"role": "system", "content": "Translate the invoice."}])
+    only = call("responses", instructions="Translate the invoice.")
+
+    assert "Translate the invoice." in system.turn.texts[0]
+    assert only.turn.texts == ('"Translate the invoice."',)
+    assert call("chat", messages=[]).turn.texts == ()
