@@ -35,6 +35,16 @@ class Admission(Struct, frozen=True, kw_only=True):
     reply: Reply | None = None
     """A reply that is here already, from a store or another replica."""
 
+    @property
+    def followed(self) -> bool:
+        """Return whether others go by its reply: then it is read to its end, whoever hangs up."""
+        return self.boarding is not None and self.boarding.followed
+
+    def close(self) -> None:
+        """Give up the seat, if no reply came of it: others may be waiting for one."""
+        if self.boarding is not None:
+            self.boarding.close()
+
 
 class Passage:
     """One reply's way from its provider to its caller."""
@@ -45,7 +55,7 @@ class Passage:
         self._outside = outside
         self._admission = admission
         self._is_gone = is_gone
-        self._settled = False
+        self._settled: Completion | None = None
         self._status = 0
         self._first_token_us: int | None = None
 
@@ -102,9 +112,9 @@ class Passage:
         """Settle quotas and the ledger, unless that was done already."""
         if self._settled:
             return
-        self._settled = True
         if completion in {"complete", "truncated"}:
             completion = self._really(completion, figures)
+        self._settled = completion
         attempt, prices = self._admission.attempt, self._admission.snapshot.prices
         now = self._outside.clock()
         usage = self._usage(figures)
@@ -146,6 +156,8 @@ class Passage:
         """Keep a complete reply for later calls, where the policy says so."""
         boarding, reuse = self._admission.boarding, self._admission.snapshot.policies.settings.reuse
         if boarding is None or reuse.exact != "store" or self._admission.attempt.shares:
+            return
+        if self._settled != "complete":
             return
         packed = boarding.complete_reply()
         if packed:

@@ -179,13 +179,11 @@ class Gateway:
                 boarding.fail(error)
             raise
         finally:
-            if boarding is not None:
-                boarding.close()
+            admission.close()
 
     async def _refuse(self, admission: Admission) -> None:
         attempt, outside = admission.attempt, self._outside
-        if admission.boarding is not None:
-            admission.boarding.close()
+        admission.close()
         if admission.reply is not None:
             await admission.reply.close()
         await outside.quotas.release(admission.reservation, outside.clock())

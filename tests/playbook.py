@@ -157,8 +157,7 @@ class Playbook:
     async def admits(self, prompt: str = "fix the parser", **options: Any) -> Admission:
         """Return what the line decides about a chat call that is not sent then."""
         admission = await self.places(prompt, **options)
-        if admission.boarding is not None:
-            admission.boarding.close()
+        admission.close()
         return admission
 
     async def places(
@@ -187,7 +186,10 @@ class Playbook:
     async def asks(self, prompt: str = "fix the parser", **options: Any) -> Answer:
         """Return the answer to a call the line permits."""
         admission = await self.places(prompt, **options)
-        return await self.gateway.forward(admission, lambda: self.gone)
+        try:
+            return await self.gateway.forward(admission, lambda: self.gone)
+        finally:
+            admission.close()
 
     async def fails(self, prompt: str = "fix the parser", **options: Any) -> GatewayError:
         """Return the error a call ends with."""

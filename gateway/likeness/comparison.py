@@ -41,7 +41,7 @@ _MOVED_MIN = 0.3
 _CUT_MIN = 3
 _REPEATED_MIN = 4
 _COVERED_MIN = 0.7
-_NEVER_TWICE = frozenset((WordClass.NUMBER, WordClass.NEGATION))
+_NEVER_TWICE = frozenset((WordClass.NUMBER, WordClass.NEGATION, WordClass.OPERATOR))
 _EDGE = 3
 _DIGITS_MIN = 6
 _HUNKS_WEIGHED = 60
@@ -168,7 +168,10 @@ class Comparison:
         ]
 
     def _is_manners(self, block: order.Block) -> bool:
-        return all(self._tools.fillers.is_manners(self.old[at]) for at in block.old)
+        return all(
+            self._tools.fillers.is_manners(self.old[at]) or self.old[at] & CLASS == WordClass.NONCE
+            for at in block.old
+        )
 
     def _notes(self, old: list[int], new: list[int]) -> list[Note]:
         """Return what to say of one hunk: places that are left of it on both sides."""
@@ -194,7 +197,9 @@ class Comparison:
             return True
         if came.greets and went.greets:
             return True
-        return came.at_end and went.at_end and not self._tools.fillers.is_title(came.before)
+        if not (came.at_end and went.at_end) or self._tools.fillers.is_title(came.before):
+            return False
+        return len(values) > _FEW - 1 or all(map(self._tools.fillers.may_close, values))
 
     def _are_nonces(self, came: Run, went: Run) -> bool:
         return (

@@ -122,6 +122,10 @@ class Fillers:
         """Return whether what stands behind the word is a name, however random it looks."""
         return value in self._titles
 
+    def may_close(self, value: int) -> bool:
+        """Return whether a text that ends with the word may end with any other such."""
+        return value & CLASS == WordClass.NONCE or value in self.always
+
     def is_greeting(self, value: int) -> bool:
         """Return whether a text may begin with the word before it says anything."""
         return value in self._frames

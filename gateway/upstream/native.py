@@ -69,6 +69,7 @@ class Native:
             chunks=chunks,
             close=chunks.close,
             stream=stream,
+            resumable=True,
         )
 
     async def close(self) -> None:

@@ -102,6 +102,8 @@ class Ingress:
             if not exchange.started:
                 await self._fail(exchange, error)
         finally:
+            if exchange.admission is not None:
+                exchange.admission.close()
             self._tally.ended(route.name, exchange.decision, time.perf_counter() - began)
 
     async def _serve(self, exchange: Exchange) -> None:
@@ -146,7 +148,7 @@ class Ingress:
             while (await exchange.receive())["type"] != "http.disconnect":
                 pass
             gone.set()
-            if cancel:
+            if cancel and not admission.followed:
                 await _cut_off(answered, serving)
 
         job = asyncio.ensure_future(watch())

@@ -605,6 +605,8 @@ SHARES = st.sampled_from([b"", b"", digest("1", 32), digest("2", 32)])
 class Likeness(RuleBasedStateMachine):
     """Random calls, decisions, ends and pauses: every store answers as memory does."""
 
+    other = "valkey"
+
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
@@ -617,8 +619,8 @@ class Likeness(RuleBasedStateMachine):
         self.is_full = False
 
     async def open(self) -> list[AnyQuotas]:
-        """Open the reference, and a Valkey."""
-        names = ("memory", "valkey")
+        """Open the reference, and another store."""
+        names = ("memory", self.other)
         return [await self.stack.enter_async_context(backends.opened(name)) for name in names]
 
     def run(self, job: Any) -> Any:
@@ -718,5 +720,23 @@ class Likeness(RuleBasedStateMachine):
         self.runner.close()
 
 
-Likeness.TestCase.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
+class LikenessWithFallback(Likeness):
+    """What holds when its store does not, while it does."""
+
+    other = "fallback"
+
+
+class LikenessAlone(Likeness):
+    """What holds when its store does not, without one."""
+
+    other = "alone"
+
+
+STEPS = settings(max_examples=50, stateful_step_count=40, deadline=None)
+FEWER = settings(STEPS, max_examples=25)
+Likeness.TestCase.settings = STEPS
+LikenessWithFallback.TestCase.settings = FEWER
+LikenessAlone.TestCase.settings = FEWER
 TestLikeness = Likeness.TestCase
+TestLikenessWithFallback = LikenessWithFallback.TestCase
+TestLikenessAlone = LikenessAlone.TestCase

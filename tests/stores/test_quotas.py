@@ -481,6 +481,8 @@ KINDS = (
 class Quotas(RuleBasedStateMachine):
     """Random draws, settlements and pauses: all stores answer alike, and as the naive one does."""
 
+    other = "valkey"
+
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
@@ -491,8 +493,8 @@ class Quotas(RuleBasedStateMachine):
         self.reservations: list[list[Reservation]] = []
 
     async def open(self) -> list[AnyQuotas]:
-        """Open the reference, and a Valkey."""
-        names = ("memory", "valkey")
+        """Open the reference, and another store."""
+        names = ("memory", self.other)
         return [await self.stack.enter_async_context(backends.opened(name)) for name in names]
 
     def run(self, job: Any) -> Any:
@@ -560,5 +562,28 @@ class Quotas(RuleBasedStateMachine):
         self.runner.close()
 
 
-Quotas.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+class QuotasWithFallback(Quotas):
+    """What holds when its store does not, while it does."""
+
+    other = "fallback"
+
+    @invariant()
+    def the_same_is_held(self) -> None:
+        """A call that took nothing and was not refused is settled too: it may be remembered."""
+        assert self.stores[0].held <= self.stores[1].held
+
+
+class QuotasAlone(QuotasWithFallback):
+    """What holds when its store does not, without one."""
+
+    other = "alone"
+
+
+STEPS = settings(max_examples=100, stateful_step_count=40, deadline=None)
+FEWER = settings(STEPS, max_examples=50)
+Quotas.TestCase.settings = STEPS
+QuotasWithFallback.TestCase.settings = FEWER
+QuotasAlone.TestCase.settings = FEWER
 TestQuotas = Quotas.TestCase
+TestQuotasWithFallback = QuotasWithFallback.TestCase
+TestQuotasAlone = QuotasAlone.TestCase

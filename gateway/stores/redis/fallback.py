@@ -310,6 +310,8 @@ class SharedQuotas:
                 self._mirror.take(key, reading.draw, is_local=shares is not None)
                 budgets.append((key, reading.draw))
         self._last_id += 1
+        if any(not reading.taken and not reading.draw.shadow for reading in outer.readings):
+            return Reservation(id=self._last_id, readings=outer.readings)  # refused: not held
         self._held[self._last_id] = _Held(now, made, tuple(budgets), shares is not None)
         self._let_go_of_old(now)
         if shares is not None and budgets:

@@ -101,6 +101,7 @@ class Simulated:
             chunks=chunks,
             close=chunks.close,
             stream=stream,
+            resumable=True,
         )
 
 

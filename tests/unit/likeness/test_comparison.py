@@ -278,16 +278,14 @@ def test_every_pair_is_judged_and_every_reason_is_a_known_one(
 
 def test_of_very_many_differences_some_are_weighed_and_every_number() -> None:
     known = [word for word in sorted(dictionary()) if len(word) == 8 and word.isalpha()][::30]
-    words = [
-        part for at, word in enumerate(known) for part in (word, f"k{at}x", f"m{at}y", f"n{at}z")
-    ]
+    words = [p for at, word in enumerate(known) for p in (word, *(f"k{at}{x}" for x in "vwxyz"))]
     later = [part[:2] + part[3] + part[2] + part[4:] if len(part) == 8 else part for part in words]
 
     assert len(known) > 120
     assert compare(" ".join([*words, "7", "soon"]), " ".join([*later, "7", "soon"])).near
     changed_too = compare(" ".join([*words, "7", "soon"]), " ".join([*later, "8", "soon"]))
     assert changed_too.reason == NUMBER
-    lost = [part for at, part in enumerate(later) if at not in (102, 142, 190, 234)]
+    lost = [part for at, part in enumerate(later) if at not in range(102, 300, 18)]
     assert compare(" ".join(words), " ".join(lost)).near
 
 
@@ -308,3 +306,25 @@ def test_words_that_stand_for_others_in_pairs_are_read_one_by_one() -> None:
 
 def test_what_stands_before_the_first_repeated_word_repeats_nothing() -> None:
     assert not compare(OTHER, f"{OTHER} parser {OTHER}").near
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later"),
+    [
+        (f"{ASK} it is about booking k3j9x2q7z", f"{ASK} it is about booking q8w2m4n6t"),
+        (f"{ASK} use order k3j9x2q7z for it", f"{ASK} use order q8w2m4n6t for it"),
+        (f"blorvex quanip {ASK}", f"zerdin quanip {ASK}"),
+        (f"{ASK} at 9 each morning", f"{ASK} at 9 each evening"),
+        ("describe how alice pays bob and alice thanks bob",
+         "describe how bob pays alice and bob thanks alice"),
+    ],
+)  # fmt: skip
+def test_a_name_is_a_name_wherever_it_stands_and_however_random_it_looks(
+    earlier: str, later: str
+) -> None:
+    assert not compare(earlier, later).near
+
+
+def test_salts_at_both_ends_may_differ_and_so_may_greetings() -> None:
+    assert compare(f"k3j9x2q7z {ASK} q8w2m4n6t", f"q8w2m4n6t {ASK} k3j9x2q7z").near
+    assert compare(f"good morning {ASK} thanks", f"good evening {ASK} cheers").near
