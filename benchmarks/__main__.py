@@ -30,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _profile(Path(name), args)
         figures = _measure(Path(name), args)
     report.show(figures)
+    if not args.only:
+        likeness.main(["--only", "speed"])
     if args.json:
         args.json.write_bytes(msgspec.json.format(msgspec.json.encode(figures)))
     return 0

@@ -118,7 +118,9 @@ class Gateway:
         )
         if standing.plan.errors:
             self._outside.tally.condition_failed(len(standing.plan.errors))
-        facts = plans.facts(standing.verdict) if standing.verdict else facts
+        if standing.verdict is not None:
+            self._outside.tally.recognised(standing.verdict.kind)
+            facts = plans.facts(standing.verdict)
         pseudonym = self._outside.pseudonyms.weekly(principal.id, attempt.received_at_us)
         self._outside.ledger.note(ledger.decision(attempt, facts, pseudonym))
         if attempt.decision.refusal is not None:

@@ -15,6 +15,7 @@ from gateway.values import (
     Call,
     Draw,
     Key,
+    LikenessKind,
     Observation,
     Offer,
     Offers,
@@ -206,6 +207,10 @@ class Tally(Protocol):
 
     def condition_failed(self, count: int) -> None:
         """Count conditions of rules that erred at run time."""
+        ...
+
+    def recognised(self, kind: LikenessKind) -> None:
+        """Count a call by how it is like an earlier one."""
         ...
 
 

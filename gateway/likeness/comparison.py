@@ -9,7 +9,7 @@ strictly, and scattered ones by how many of them are proven harmless.
 from collections.abc import Sequence
 from functools import cached_property
 
-from gateway.likeness import difference, order
+from gateway.likeness import difference, order, repetition
 from gateway.likeness.difference import Hunk, Values
 from gateway.likeness.fillers import CLASS, Run
 from gateway.likeness.findings import (
@@ -28,6 +28,7 @@ from gateway.likeness.findings import (
 )
 from gateway.likeness.lexicon import WordClass
 from gateway.likeness.pairing import Pairing, Tools, meaning_of
+from gateway.likeness.repetition import Repetition
 from gateway.likeness.weighing import Weighing
 
 _COMMON_MIN = 0.4
@@ -39,12 +40,9 @@ _BLOCK_MIN = 4
 _CLAUSE_MIN = 7
 _MOVED_MIN = 0.3
 _CUT_MIN = 3
-_REPEATED_MIN = 4
-_COVERED_MIN = 0.7
-_NEVER_TWICE = frozenset((WordClass.NUMBER, WordClass.NEGATION, WordClass.OPERATOR))
 _EDGE = 3
 _DIGITS_MIN = 6
-_HUNKS_WEIGHED = 60
+_HUNKS_WEIGHED = 32
 _NAMING = frozenset((WordClass.NUMBER, WordClass.UNKNOWN, WordClass.MIXED))
 _STRANGE = frozenset((Grade.OTHER, Grade.MEANING))
 _FEW = 3
@@ -74,19 +72,24 @@ def _long_ones(values: Values) -> set[int]:
     return set(chosen.tolist()) if len(chosen) else set()
 
 
-def _is_hopeless(notes: list[Note]) -> bool:
-    """Return whether what was found already is never forgiven, whatever else is found."""
-    if not notes or notes[-1].grade <= Grade.SLIP:
-        return False
-    if notes[-1].grade == Grade.MEANING and notes[-1].reason in FIGURES:
-        return True
-    strange = sum(
-        note.grade in _STRANGE or (note.grade == Grade.COME and len(note.new) > _FEW)
-        for note in notes
-    )
-    return strange >= _STRANGE_MAX and strange > 2 * sum(
-        note.grade == Grade.PROVEN for note in notes
-    )
+class _Patience:
+    """Whether it is worth looking on: not when what was found already is never forgiven."""
+
+    def __init__(self) -> None:
+        self._balance = 0
+        self._strange = 0
+
+    def is_over(self, notes: Sequence[Note]) -> bool:
+        """Return whether further notes leave no hope."""
+        for note in notes:
+            if note.grade == Grade.MEANING and note.reason in FIGURES:
+                return True
+            if note.grade in _STRANGE or (note.grade == Grade.COME and len(note.new) > _FEW):
+                self._strange += 1
+                self._balance += 1
+            elif note.grade == Grade.PROVEN:
+                self._balance -= 2
+        return self._strange >= _STRANGE_MAX and self._balance > 0
 
 
 def _names_something(run: Run) -> bool:
@@ -130,14 +133,16 @@ class Comparison:
         notes = self._moves(found, blocks)
         went = {at for block in blocks for at in block.old}
         came = {at for block in blocks for at in block.new}
+        patience = _Patience()
         every = max(1, len(found) // _HUNKS_WEIGHED)
         for number, hunk in enumerate(found):
             if number % every and not self._may_be_firm(hunk):
                 continue
             old = [at for at in range(hunk.old_start, hunk.old_end) if at not in went]
             new = [at for at in range(hunk.new_start, hunk.new_end) if at not in came]
-            notes += self._notes(old, new)
-            if _is_hopeless(notes):
+            further = self._notes(old, new)
+            notes += further
+            if patience.is_over(further):
                 break
         return notes
 
@@ -214,26 +219,31 @@ class Comparison:
         reason = self._tools.fillers.harmless(run)
         if reason:
             return [Note(Grade.HARMLESS, reason, (), new)]
-        rest = self._repeated(self.new, new, self._old_triples)
-        if rest is None:
+        found = self._repeated(self.new, new, self._old_triples)
+        if found is None:
             return [Note(Grade.COME, meaning_of(run.values), (), new)]
         notes = [Note(Grade.HARMLESS, REPEATED, (), new)]
-        for at, place in rest:
+        for at, place in found.strays:
             if 0 <= place < len(self.old):
-                notes.append(self._pairing.pair(place, at))
+                notes.append(self._pairing.pair(place, new[at]))
             else:
-                notes.append(Note(Grade.COME, meaning_of((self.new[at],)), (), (at,)))
-        return notes
+                notes.append(Note(Grade.COME, meaning_of((run.values[at],)), (), (new[at],)))
+        skipped = [at for at in found.skipped if not self._tools.fillers.is_manners(self.old[at])]
+        return notes + [Note(Grade.GONE, meaning_of((self.old[at],)), (at,)) for at in skipped]
 
     def _went(self, old: list[int]) -> list[Note]:
         run = self._run(self.old, old)
         reason = self._tools.fillers.harmless(run)
         if reason:
             return [Note(Grade.HARMLESS, reason, old)]
-        rest = self._repeated(self.old, old, self._new_triples)
-        if rest is not None:
-            notes = [Note(Grade.HARMLESS, REPEATED, old)]
-            return notes + [Note(Grade.GONE, meaning_of((self.old[at],)), (at,)) for at, _ in rest]
+        found = self._repeated(self.old, old, self._new_triples)
+        if found is not None:
+            strays = [old[at] for at, _ in found.strays]
+            return [
+                Note(Grade.HARMLESS, REPEATED, old),
+                *(Note(Grade.GONE, meaning_of((self.old[at],)), (at,)) for at in strays),
+                *(Note(Grade.COME, meaning_of((self.new[at],)), (), (at,)) for at in found.skipped),
+            ]
         if run.at_edge and len(old) >= self._cut_min(run):
             return [Note(Grade.CUT, CUT, old)]
         return [Note(Grade.GONE, meaning_of(run.values), old)]
@@ -267,52 +277,20 @@ class Comparison:
         return min(lengths, default=0)
 
     def _repeated(
-        self, text: list[int], places: list[int], known: dict[tuple[int, ...], int]
-    ) -> list[tuple[int, int]] | None:
-        """
-        Return the places of a run that repeat nothing, when most of them do; else None.
-
-        With each the place in the other text where the word stands that it would repeat.
-        """
+        self, text: list[int], places: list[int], known: repetition.Triples
+    ) -> Repetition | None:
+        """Return how a run repeats what is said anyway; None when it says something else."""
         first, length = places[0], len(places)
         if places[-1] - first + 1 != length:
             return None
-        run = text[first : first + length]
-        if run in (text[first - length : first], text[first + length : first + 2 * length]):
-            kinds = {value & CLASS for value in run}
-            return [] if length > 1 or kinds.isdisjoint(_NEVER_TWICE) else None
-        at_edge = first == 0 or first + length == len(text)
-        if length < _REPEATED_MIN - at_edge:
-            return None
-        sources = _sources(run, known)
-        if len(sources) < _COVERED_MIN * length:
-            return None
-        return [(first + at, _beside(at, sources)) for at in range(length) if at not in sources]
+        if repetition.is_stutter(text, first, length):
+            return Repetition()
+        return repetition.repeated(text, first, length, known)
 
     @cached_property
-    def _old_triples(self) -> dict[tuple[int, ...], int]:
-        return _triples(self.old)
+    def _old_triples(self) -> repetition.Triples:
+        return repetition.triples(self.old)
 
     @cached_property
-    def _new_triples(self) -> dict[tuple[int, ...], int]:
-        return _triples(self.new)
-
-
-def _triples(text: list[int]) -> dict[tuple[int, ...], int]:
-    return {three: at for at, three in enumerate(zip(text, text[1:], text[2:], strict=False))}
-
-
-def _sources(run: list[int], known: dict[tuple[int, ...], int]) -> dict[int, int]:
-    """Return where the words of a run stand in the other text, three in a row."""
-    sources: dict[int, int] = {}
-    for at, three in enumerate(zip(run, run[1:], run[2:], strict=False)):
-        place = known.get(three)
-        if place is not None:
-            sources.update({at: place, at + 1: place + 1, at + 2: place + 2})
-    return sources
-
-
-def _beside(at: int, sources: dict[int, int]) -> int:
-    """Return where a word would stand in the other text, by the nearest that does."""
-    nearest = min(sources, key=lambda other: abs(other - at))
-    return sources[nearest] + at - nearest
+    def _new_triples(self) -> repetition.Triples:
+        return repetition.triples(self.new)

@@ -141,10 +141,12 @@ class Weighing:
         if self._is_reordered() and _are_figures(came):
             return True
         share = sum(len(note.new) for note in came) / len(self._new)
+        grown = (len(self._new) - len(self._old)) / len(self._new)
         return (
             len(came) >= _COME_HUNKS_MIN
             and all(len(note.new) <= _COME_LENGTH_MAX for note in came)
-            and _GONE_SHARE_MIN <= share <= 1 - _LEFT_MIN
+            and _GONE_SHARE_MIN <= share
+            and grown <= 1 - _LEFT_MIN
         )
 
     def _went_everywhere(self) -> bool:

@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from gateway.values import Usage
+from gateway.values import LikenessKind, Usage
 
 _BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
@@ -31,6 +31,7 @@ class Tally:
         self.cost_nano_usd: Counter[str] = Counter()
         self.provider_errors: Counter[tuple[str, str]] = Counter()
         self.condition_errors = 0
+        self.likeness: Counter[tuple[str]] = Counter()
         self.unpriced_calls = 0
         self.duration_s = Histogram()
 
@@ -60,6 +61,10 @@ class Tally:
     def condition_failed(self, count: int) -> None:
         """Count conditions of rules that erred at run time."""
         self.condition_errors += count
+
+    def recognised(self, kind: LikenessKind) -> None:
+        """Count a call by how it is like an earlier one."""
+        self.likeness[(kind,)] += 1
 
 
 class Histogram:
@@ -128,6 +133,12 @@ class Exposition(Collector):
             "Conditions of rules that erred while a call was decided.",
             (),
             {(): tally.condition_errors},
+        )
+        yield _counter(
+            "goodgate_likeness",
+            "Calls by how they are like an earlier one of the same person and task.",
+            ("kind",),
+            tally.likeness,
         )
         yield _counter(
             "goodgate_unpriced_calls",
