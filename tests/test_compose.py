@@ -181,6 +181,7 @@ def exported_labels() -> dict[str, set[str]]:
     tally.spent(Usage(input_tokens=1, output_tokens=1), 1, linked=True, priced=False)
     tally.provider_failed("openai", "provider_timeout")
     tally.condition_failed(1)
+    tally.recognised("new")
     found: dict[str, set[str]] = {}
     page = Exposition(tally, {}).text().decode()
     for family in text_string_to_metric_families(page):

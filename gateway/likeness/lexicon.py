@@ -8,11 +8,12 @@ that an earlier text can be judged by its values alone.
 
 import re
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from functools import lru_cache
 from hashlib import blake2b
 from importlib import resources
+from operator import itemgetter
 
 LONG_CHARACTERS = 64
 """A word over this many characters is LONG."""
@@ -60,7 +61,12 @@ class WordClass(IntEnum):
 
 _UNTELLING = frozenset((WordClass.COMMON, WordClass.FILLER))
 
-OPERATORS = frozenset(("<", ">", "<=", ">=", "==", "===", "!=", "!==", "&&", "||", "+", "*"))
+OPERATORS = frozenset(
+    (
+        *("<", ">", "<=", ">=", "==", "===", "!=", "!==", "&&", "||", "+", "*"),
+        *("+=", "-=", "*=", "/=", "|=", "&="),
+    )
+)
 """The signs of code that the normal form keeps as tokens."""
 
 _UNSPACED = re.compile(
@@ -189,9 +195,11 @@ class Lexicon(dict[str, bytes]):
         """Return a word's value: 60 bits of keyed hash above 4 bits of class."""
         return int.from_bytes(self[word][:8], "little")
 
-    def records(self, words: Iterable[str]) -> bytes:
+    def records(self, words: Sequence[str]) -> bytes:
         """Return the records of words, in order, 16 bytes each."""
-        return b"".join(map(self.__getitem__, words))
+        if len(words) < 2:  # noqa: PLR2004 - of one, `itemgetter` gives no tuple
+            return b"".join(map(self.__getitem__, words))
+        return b"".join(itemgetter(*words)(self))
 
     def hash_bits(self, word: str) -> int:
         """Return the 20 bits of hash in a word's short form; the word is not remembered."""

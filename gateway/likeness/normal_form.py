@@ -7,20 +7,21 @@ are dropped. Plain English in ASCII takes a few passes of `str.translate` and su
 tests; a regular expression runs only where one of those says it may find something.
 """
 
+import math
 import re
 import string
 from itertools import filterfalse, groupby
 
-from gateway.likeness import boilerplate, confusables, leet, lexicon, masks
+from gateway.likeness import boilerplate, confusables, leet, lexicon, masks, operators
 
 CHARACTERS_MAX = 64_000
 """Of a longer text both ends are normalised, and what is between is one LONG token."""
 
-_ASCII = [chr(code) for code in range(128)]
-_PLAIN = str.maketrans({sign: sign.lower() if sign.isalnum() else " " for sign in _ASCII})
-_PLAIN_BYTES = "".join(_ASCII).translate(_PLAIN).encode() + bytes(128)
+_PLAIN = bytes(
+    ord(chr(code).lower()) if chr(code).isalnum() else ord(" ") for code in range(128)
+) + bytes(range(128, 256))
 _DIGITS_AS_0 = bytes.maketrans(b"123456789", b"000000000")
-_NO_SIGNS = (string.ascii_letters + " \t,;?").encode()
+_NO_SIGNS = (string.ascii_letters + " \t,;?").encode() + bytes(range(128, 256))
 _LIST = re.compile(r"\n[ \t]*[0-9]{1,3}[.)](?=[ \t])")
 _TAG = re.compile(
     r"</?(?:b|i|u|p|s|br|hr|em|tt|del|ins|sub|sup|mark|small|strong|center|font)\s?/?>",
@@ -33,9 +34,6 @@ _SPACED = re.compile(
 _SPACED_WIDE = re.compile(r"(?<![^\W_])[A-Za-z](?:([ ._*-])[A-Za-z](?:\1[A-Za-z])*)(?![^\W_])")
 _WIDE_GAP = re.compile(r"[A-Za-z]\s{2,}[A-Za-z]")
 _SPACED_SHARE_MIN = 0.5
-_OPERATOR = re.compile(  # it begins with a set: everything else is passed over fast
-    r"[<>=!&|+*](?:(?<=[<>+*])(?= \S)|(?:(?<=[=!])==?|(?<=[<>])=|(?<=&)&|(?<=\|)\|)(?=[ \w(\[]))"
-)
 _SINGLE_RUN = re.compile(rb"\x01{3,}")
 _SINGLES = frozenset("bcdefghjklmnopqrstuvwxyz")
 """One of them at least is in a word that was spaced out: `a` and `i` are words themselves."""
@@ -61,7 +59,7 @@ def _tokens(text: str) -> list[str]:
     text = text.replace("'", "")
     if not text.isascii():
         text = confusables.fold(text).replace("'", "")
-    signs = text.encode("ascii", "ignore").translate(_DIGITS_AS_0, _NO_SIGNS)
+    signs = text.encode().translate(_DIGITS_AS_0, _NO_SIGNS)
     text = _unmarked(text, signs)
     tokens = _split(text, signs)
     odd = list(filterfalse(str.isalpha, tokens)) if b"0" in signs else []
@@ -73,7 +71,7 @@ def _tokens(text: str) -> list[str]:
         tokens = _split(text, signs)
     if not _SINGLES.isdisjoint(tokens):
         tokens = _spelt_together(text, tokens, signs)
-    return tokens if text.isascii() else [token.casefold() for token in tokens]
+    return tokens if text.isascii() else list(map(str.casefold, tokens))
 
 
 def _unmarked(text: str, signs: bytes) -> str:
@@ -89,57 +87,11 @@ def _unmarked(text: str, signs: bytes) -> str:
 
 def _split(text: str, signs: bytes) -> list[str]:
     """Return the words of `text`, and the signs of code that stand between two of them."""
-    if not _may_hold_operators(text, signs):
-        return _words(text)
-    tokens: list[str] = []
-    at = 0
-    for found in _OPERATOR.finditer(text):
-        start, end = found.span()
-        if _is_operator(text, start, end):
-            tokens += _words(text[at:start])
-            tokens.append(found[0])
-            at = end
-    tokens += _words(text[at:])
-    return _bare(tokens)
-
-
-def _words(text: str) -> list[str]:
-    if text.isascii():
-        return text.encode().translate(_PLAIN_BYTES).decode().split()
-    return text.translate(_PLAIN).split()
-
-
-def _may_hold_operators(text: str, signs: bytes) -> bool:
-    return (
-        (b"=" in signs and any(sign in signs for sign in (b"==", b"!=", b"<=", b">=")))
-        or (b"<" in signs and " < " in text)
-        or (b">" in signs and " > " in text)
-        or (b"+" in signs and " + " in text)
-        or (b"*" in signs and " * " in text)
-        or b"&&" in signs
-        or b"||" in signs
-    )
-
-
-def _is_operator(text: str, start: int, end: int) -> bool:
-    """Say whether the sign there compares or computes, rather than marks up."""
-    if start < 1 or end >= len(text):
-        return False
-    before = text[start - 1]
-    if text[end] == " ":
-        spaced = text[start - 2 : start] if start > 1 else "  "
-        return before == " " and not spaced[0].isspace() and not text[end + 1 : end + 2].isspace()
-    return before.isalnum() or before in "_)]"
-
-
-def _bare(tokens: list[str]) -> list[str]:
-    """Return the tokens without the signs that compare nothing: those first and last."""
-    start, end = 0, len(tokens)
-    while start < end and tokens[start] in lexicon.OPERATORS:
-        start += 1
-    while end > start and tokens[end - 1] in lexicon.OPERATORS:
-        end -= 1
-    return tokens[start:end]
+    encoded = text.encode()
+    words = encoded.translate(_PLAIN)
+    if operators.may_stand_in(signs):
+        words = operators.keep(encoded, words)
+    return words.decode().split()
 
 
 def _spelt_together(text: str, tokens: list[str], signs: bytes) -> list[str]:
@@ -201,14 +153,13 @@ def _is_letter(token: str) -> bool:
 def _once(tokens: list[str]) -> list[str]:
     """Return the tokens without the repetitions of a text that is one part over and over."""
     size = len(tokens)
-    first = tokens[0] if tokens else ""
-    if size < 2 * _PERIOD_MIN or tokens.count(first) < 2:  # noqa: PLR2004 - twice is repeated
+    if size < 2 * _PERIOD_MIN:
         return tokens
-    period = 0
-    while True:
-        try:
-            period = tokens.index(first, period + 1, size // 2 + 1)
-        except ValueError:
-            return tokens
-        if size % period == 0 and tokens[period:] == tokens[:-period]:
+    most = math.gcd(size, tokens.count(tokens[0]))
+    if most > 1:
+        most = math.gcd(most, tokens.count(tokens[-1]))
+    for times in range(most, 1, -1):
+        period = size // times
+        if most % times == 0 and tokens[period:] == tokens[:-period]:
             return tokens[: period * -(-_PERIOD_MIN // period)]
+    return tokens

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -188,7 +189,7 @@ def test_a_reply_says_what_the_call_is_like(wire: Format) -> None:
 
     first = wire.ask(text)
     again = wire.ask(f"**{text.upper()}** !")
-    salted = wire.ask(f"Hi! Please, {text}, thanks. [run 8f14e45f-ceea-467f-a8cf-5d4c1d7e0b21]")
+    salted = wire.ask(f"Hi! Please {text}, thanks. [8f14e45f-ceea-467f-a8cf-5d4c1d7e0b21]")
     other = wire.ask(OTHER.format(topic()))
 
     assert [said.status for said in (first, again, salted, other)] == [200] * 4
@@ -229,9 +230,7 @@ def test_the_sdks_own_retry_is_one(wire: Format, provider: ProviderThread) -> No
     assert len(provider.requests) == 2
 
 
-def test_the_eleventh_at_once_is_slowed_and_told_so(
-    wire: Format, running: RunningGateway
-) -> None:
+def test_the_eleventh_at_once_is_slowed_and_told_so(wire: Format, running: RunningGateway) -> None:
     text = STORY.format(topic())
 
     first = wire.ask(text)
@@ -245,9 +244,10 @@ def test_the_eleventh_at_once_is_slowed_and_told_so(
     assert 0 < float(refused.headers["retry-after"]) <= WAIT_S
     assert refused.kind == "exact"
     assert elsewhere.status == 200
-    entry = running.site.entry(refused.request_id)
+    found = {entry["request_id"]: entry for entry in running.site.entries()}
+    entry = found[refused.request_id]
     assert (entry["decision"], entry["likeness"]) == ("refused", "exact")
-    assert entry["cluster"] == running.site.entry(first.request_id)["cluster"] != ""
+    assert entry["cluster"] == found[first.request_id]["cluster"] != ""
     assert Decimal(entry["cost_usd"]) == 0
 
 
@@ -272,7 +272,8 @@ def test_an_entry_says_kind_and_cluster(wire: Format, running: RunningGateway) -
     text = STORY.format(topic())
     first, again, short = wire.ask(text), wire.ask(text + " please"), wire.ask("yes")
 
-    entries = [running.site.entry(said.request_id) for said in (first, again, short)]
+    found = {entry["request_id"]: entry for entry in running.site.entries()}
+    entries = [found[said.request_id] for said in (first, again, short)]
 
     assert [entry["likeness"] for entry in entries] == [first.kind, again.kind, "short"]
     assert entries[0]["cluster"] == entries[1]["cluster"]
@@ -299,9 +300,7 @@ async def _all_at_once(
         made = [await stack.enter_async_context(RawCaller(gateway.port)) for _ in sent]
         for caller, (path, body, extra) in zip(made, sent, strict=True):
             await caller.post(path, body, extra)
-        await asyncio.to_thread(
-            until, lambda: gateway.metric("goodgate_open_calls") == len(sent)
-        )
+        await asyncio.to_thread(until, lambda: gateway.metric("goodgate_open_calls") == len(sent))
         await asyncio.to_thread(until, lambda: len(provider.requests) == asked)
         provider.go()
         return list(await asyncio.gather(*(caller.read_all() for caller in made)))
@@ -312,14 +311,16 @@ def at_once(
 ) -> list[dict[str, Any]]:
     """Return the entries of calls that are under way together; so many reach the provider."""
     provider.script.extend(["slow"] * asked)
-    known = {entry["request_id"] for entry in gateway.site.entries()}
     received = asyncio.run(_all_at_once(gateway, provider, sent, asked))
     assert [statuses(each) for each in received] == [[200]] * len(sent)
     assert len(provider.requests) == asked
     gateway.quiet()
-    return [entry for entry in gateway.site.entries() if entry["request_id"] not in known]
+    theirs = {found for each in received for found in REQUEST_ID.findall(each.decode())}
+    assert len(theirs) == len(sent)
+    return [entry for entry in gateway.site.entries() if entry["request_id"] in theirs]
 
 
+REQUEST_ID = re.compile(r"^x-request-id: (\S+)\r$", re.MULTILINE)
 BODIES: Mapping[str, Callable[..., dict[str, Any]]] = {CHAT: chat, "/v1/messages": message}
 
 
@@ -430,11 +431,19 @@ def test_a_cut_reply_and_a_sampled_one_are_not_kept(own: Site, provider: Provide
     cut, sampled = chat(STORY.format(topic()), stream=True), chat(temperature=1)
     provider.script.append("cut:2")
     with storing(own, "{exact: store, share: principal, ttl: 10m}").running() as gateway:
-        gateway.ask(CHAT, cut, task="PROJ-1")
+        asyncio.run(_cut_off(gateway, cut))
         gateway.quiet()
         found = [ask(gateway, body) for body in (cut, sampled, sampled)]
 
     assert {answer.headers["x-goodgate-decision"] for answer in found} == {"forwarded"}
+
+
+async def _cut_off(gateway: RunningGateway, body: object) -> None:
+    async with RawCaller(gateway.port) as caller:
+        await caller.post(CHAT, body, headers(gateway))
+        received = await caller.read_all()
+    assert b"word1" in received
+    assert b"[DONE]" not in received
 
 
 def test_another_policy_ends_sharing_with_what_is_under_way_and_with_what_is_kept(
@@ -452,8 +461,9 @@ def test_another_policy_ends_sharing_with_what_is_under_way_and_with_what_is_kep
 
     assert [statuses(each) for each in received] == [[200], [200]]
     assert again.headers["x-goodgate-decision"] == "forwarded"
-    decided = {e["policy"]: e["decision"] for e in own.entries() if e["likeness"] != "x"}
-    assert len(decided) == 2
+    entries = own.entries()
+    assert len({entry["policy"] for entry in entries}) == 2
+    assert sorted(e["decision"] for e in entries) == [*["forwarded"] * 4, "reused"]
 
 
 async def _reload_between(

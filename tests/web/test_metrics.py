@@ -40,8 +40,10 @@ def test_failures_and_gauges_are_shown() -> None:
     tally = Tally()
     tally.provider_failed("openai", "provider_timeout")
     tally.condition_failed(2)
+    tally.recognised("near")
     text = exposed(tally)
 
     assert 'goodgate_upstream_errors_total{kind="provider_timeout",provider="openai"} 1.0' in text
     assert "goodgate_policy_condition_errors_total 2.0" in text
     assert "goodgate_answer 42.0" in text
+    assert 'goodgate_likeness_total{kind="near"} 1.0' in text

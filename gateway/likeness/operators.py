@@ -1,0 +1,54 @@
+"""
+Which signs of a text compute or compare: those of code, among all that mark up and punctuate.
+
+`a < b` is not `a > b`, and `x = 1` is not `x += 1`. How many blanks stand around a sign says
+nothing; the mark of a quotation or of a list, at the start of a line, is no operator.
+"""
+
+import re
+
+_NO_SIGNS = bytes(set(range(256)) - set(b"<>=&|+*"))
+_SIGN = re.compile(  # it begins with a set: everything else is passed over fast
+    rb"[-<>=!&|+*/](?:(?<=[ \t][<>+*])(?=\s)"
+    rb"|(?:(?<=[=!])==?|(?<=[-<>+*/|&])=|(?<=&)&|(?<=\|)\|)(?=[\s\w(\[\x80-\xff]))"
+)
+_ENDS_OPERAND = frozenset(
+    b"_)]0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" + bytes(range(128, 256))
+)
+_SIGNS = frozenset(b"<>=&|+*")
+_GAP_MAX = 80
+
+
+def may_stand_in(signs: bytes) -> bool:
+    """Return whether a text with these signs in it may hold an operator."""
+    return signs.translate(None, _NO_SIGNS) != b""
+
+
+def keep(text: bytes, words: bytes) -> bytes:
+    """Return `words`, which is `text` with a blank for each of its signs, with its operators."""
+    parts: list[bytes] = []
+    at = 0
+    for found in _SIGN.finditer(text):
+        start, end = found.span()
+        if _is_operator(text, start, end):
+            operand = words[at:start]
+            if operand.strip():
+                parts += (operand, found[0])
+            at = end
+    rest = words[at:]
+    if parts and not rest.strip():
+        del parts[-1]
+    return b" ".join((*parts, rest))
+
+
+def _is_operator(text: bytes, start: int, end: int) -> bool:
+    """Say whether the sign there compares or computes, rather than marks up."""
+    before = text[max(0, start - _GAP_MAX) : start]
+    after = text[end : end + _GAP_MAX]
+    operand = before.rstrip()
+    if not operand or not after.strip() or operand[-1] in _SIGNS:
+        return False
+    gaps = before[len(operand) :], after[: len(after) - len(after.lstrip())]
+    if all(gaps):
+        return b"\n" not in gaps[0] or (b"\n" not in gaps[1] and end - start > 1)
+    return not any(gaps) and operand[-1] in _ENDS_OPERAND
