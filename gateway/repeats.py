@@ -215,7 +215,7 @@ class Repeats:
         """Return a kept reply, or another replica's, with whose it is; None when it is gone."""
         if seen.reply:
             kept = sharing.unpack(seen.reply)
-            return None if kept is None else (boarding.carry(kept.reply()), kept.request_id)
+            return None if kept is None else (boarding.carry_stored(kept), kept.request_id)
         reply = await self._flights.join(boarding, seen.leader)
         return None if reply is None else (reply, boarding.leader_request_id)
 

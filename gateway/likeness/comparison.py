@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from gateway.likeness import difference, order, repetition
-from gateway.likeness.difference import Hunk, Values
-from gateway.likeness.fillers import CLASS, Run
+from gateway.likeness.difference import CLASS, Hunk, Values
+from gateway.likeness.fillers import Run
 from gateway.likeness.findings import (
     ATTACHMENT,
     CUT,
@@ -35,6 +35,7 @@ _COMMON_MIN = 0.4
 _ROOMY = 100
 _LOPSIDED = 2.0
 _APART_MAX = 0.5
+_FAR_MAX = 0.3
 """Texts that share less than this of the shorter one's different words are not compared."""
 _BLOCK_MIN = 4
 _CLAUSE_MIN = 7
@@ -43,6 +44,7 @@ _CUT_MIN = 3
 _EDGE = 3
 _DIGITS_MIN = 6
 _HUNKS_WEIGHED = 32
+_GREETING_MAX = 8
 _NAMING = frozenset((WordClass.NUMBER, WordClass.UNKNOWN, WordClass.MIXED))
 _STRANGE = frozenset((Grade.OTHER, Grade.MEANING))
 _FEW = 3
@@ -63,8 +65,16 @@ def compare(tools: Tools, old: Values, new: Values, tokens: Sequence[str]) -> Fi
     shared = 1.0 if known >= _COMMON_MIN * min(len(old), len(new)) else comparison.shared()
     if shared < _COMMON_MIN:
         return Finding(near=False, reason=LITTLE, similarity=shared)
-    found = difference.hunks(comparison.old, comparison.new, (start, end), core)
-    return comparison.finding(found)
+    whole = Hunk(start, len(old) - end, start, len(new) - end)
+    went, came = order.leftovers(comparison.old, comparison.new, whole)
+    similarity = (len(old) - went) / max(len(old), len(new))
+    if went > _APART_MAX * len(old) and came > _APART_MAX * len(new):
+        return Finding(near=False, reason=LITTLE, similarity=similarity)
+    is_far = went > _FAR_MAX * len(old) and came > _FAR_MAX * len(new)
+    found = difference.hunks(comparison.old, comparison.new, (start, end), core, is_far=is_far)
+    if found is None:
+        return Finding(near=False, reason=LITTLE, similarity=similarity)
+    return comparison.finding(found, similarity)
 
 
 def _long_ones(values: Values) -> set[int]:
@@ -117,16 +127,21 @@ class Comparison:
         least = max(1, min(len(telling), len(more)))
         return min(common / least, _LOPSIDED * common / max(1, len(telling | more)))
 
-    def finding(self, found: list[Hunk]) -> Finding:
+    def finding(self, found: list[Hunk], similarity: float) -> Finding:
         """Return the judgement, given all hunks."""
-        went, came = order.leftovers(self.old, self.new, found)
-        similarity = (len(self.old) - went) / max(len(self.old), len(self.new))
-        if went > _APART_MAX * len(self.old) and came > _APART_MAX * len(self.new):
-            return Finding(near=False, reason=LITTLE, similarity=similarity)
         blocks = order.moved(self.old, self.new, found)
+        if not self._is_reordered(blocks):
+            blocks = order.without_slips(blocks, found)
         notes = self._all_notes(found, blocks)
         weighing = Weighing(notes, self.old, self.new, self._tokens, self._tools.typos)
         return weighing.finding(similarity)
+
+    def _is_reordered(self, blocks: list[order.Block]) -> bool:
+        """Return whether much of the text moved, or a clause did."""
+        moved = sum(len(block.new) for block in blocks)
+        return moved > _MOVED_MIN * min(len(self.old), len(self.new)) or any(
+            len(block.new) >= _CLAUSE_MIN for block in blocks
+        )
 
     def _all_notes(self, found: list[Hunk], blocks: list[order.Block]) -> list[Note]:
         """Return what to say of every hunk; up to the first thing that nothing forgives."""
@@ -161,10 +176,7 @@ class Comparison:
             return []
         if order.are_swapped(self.old, self.new, found):
             return [Note(Grade.MEANING, SWAPPED, *meant[0])]
-        moved = sum(len(block.new) for block in blocks)
-        whole = moved > _MOVED_MIN * min(len(self.old), len(self.new)) or any(
-            len(block.new) >= _CLAUSE_MIN for block in meant
-        )
+        whole = self._is_reordered(blocks)
         return [
             Note(Grade.HARMLESS, ORDER, *block)
             if whole or len(block.new) >= _BLOCK_MIN
@@ -185,6 +197,8 @@ class Comparison:
         return self._came(new) if new else self._went(old) if old else []
 
     def _replaced(self, old: list[int], new: list[int]) -> list[Note]:
+        if self._is_plain(new):
+            return self._pairing.notes(old, new)
         came, went = self._run(self.new, new), self._run(self.old, old)
         if self._are_nonces(came, went):
             return [Note(Grade.HARMLESS, NONCE, old, new)]
@@ -192,6 +206,16 @@ class Comparison:
         if reason and self._may_be_exchanged(came, went) and self._tools.fillers.harmless(went):
             return [Note(Grade.HARMLESS, reason, old, new)]
         return self._pairing.notes(old, new)
+
+    def _is_plain(self, new: list[int]) -> bool:
+        """Return whether it is one word well inside the text, and neither manners nor a nonce."""
+        value = self.new[new[0]]
+        return (
+            len(new) == 1
+            and _GREETING_MAX < new[0] < len(self.new) - _GREETING_MAX
+            and value & CLASS != WordClass.NONCE
+            and not self._tools.fillers.is_manners(value)
+        )
 
     def _may_be_exchanged(self, came: Run, went: Run) -> bool:
         """Return whether one harmless run may stand for another: inside, little words only."""
@@ -264,7 +288,8 @@ class Comparison:
             after=0 if at_end else text[last + 1],
             tokens_beside=len(text) - len(places),
             digits=self._digits(places) if text is self.new else 0,
-            greets=all(map(self._tools.fillers.is_greeting, text[:first])),
+            greets=first <= _GREETING_MAX
+            and all(map(self._tools.fillers.is_greeting, text[:first])),
             near_edge=first <= _EDGE or last >= len(text) - 1 - _EDGE,
         )
 

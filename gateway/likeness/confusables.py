@@ -8,8 +8,9 @@ holds Latin letters, or in a text that is Latin otherwise. Russian stays Russian
 """
 
 import re
+import string
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from importlib import resources
 
@@ -49,7 +50,11 @@ _MARKS = re.compile(
 _MARKS_MAX = 8
 """In a row. Normalising takes the square of it."""
 
+_ASCII = bytes(range(128))
+_LATIN = frozenset(string.ascii_letters)
+_RUN = re.compile("[\x80-\U0010ffff]+")
 _WORD = re.compile("[0-9A-Za-z\x80-\U0010ffff]+")
+_WORDS = bytes(code if code > 127 or chr(code).isalnum() else 32 for code in range(256))
 _FOREIGN_SHARE_MAX = 0.2
 
 
@@ -93,25 +98,35 @@ def plain(character: str) -> str | None:
 
 def fold(text: str) -> str:
     """Return `text` with what looks alike made alike; what is left above ASCII is other scripts."""
-    unusual = sorted(character for character in set(text) if character > "\x7f")
-    stand_ins = {character: plain(character) for character in unusual}
+    stand_ins = {character: plain(character) for character in _unusual(text)}
     if None in stand_ins.values():
-        return _fold_words(_normalise(text, unusual))
-    if len(stand_ins) <= _FEW:
-        for character, stand_in in stand_ins.items():
-            text = text.replace(character, stand_in or "")
-        return text
-    return text.translate({ord(each): stand_in for each, stand_in in stand_ins.items()})
+        return _fold_words(_normalise(text, stand_ins))
+    return _replaced(text, {each: stand_in or "" for each, stand_in in stand_ins.items()})
 
 
-def _normalise(text: str, unusual: list[str]) -> str:
+def _unusual(text: str) -> set[str]:
+    """Return the characters beyond ASCII."""
+    encoded = text.encode("utf-8", "surrogatepass").translate(None, _ASCII)
+    return set(encoded.decode("utf-8", "surrogatepass"))
+
+
+def _normalise(text: str, unusual: Iterable[str]) -> str:
     """Return `text` in form NFKC, plain where it can be, unspaced scripts set apart."""
     marks = "".join(character for character in unusual if unicodedata.combining(character))
     if marks:
         text = re.sub(f"([{marks}]{{{_MARKS_MAX}}})[{marks}]+", r"\1", text)
     text = unicodedata.normalize("NFKC", text)
-    stand_ins = {ord(character): _part(character) for character in set(text) if character > "\x7f"}
-    return text.translate(stand_ins)
+    parts = {character: _part(character) for character in _unusual(text)}
+    return _replaced(text, {each: part for each, part in parts.items() if each != part})
+
+
+def _replaced(text: str, stand_ins: Mapping[str, str]) -> str:
+    """Return `text` with other strings for some characters beyond ASCII."""
+    if len(stand_ins) <= _FEW:
+        for character, stand_in in stand_ins.items():
+            text = text.replace(character, stand_in)
+        return text
+    return _RUN.sub(lambda run: "".join([stand_ins.get(each, each) for each in run[0]]), text)
 
 
 def _part(character: str) -> str:
@@ -124,7 +139,7 @@ def _part(character: str) -> str:
 
 def _fold_words(text: str) -> str:
     """Fold the words whose letters pose as Latin ones."""
-    words = set(_WORD.findall(text))
+    words = set(text.encode().translate(_WORDS).decode().split())
     posing = _posing({word for word in words if not word.isascii()}, len(words))
     if not posing:
         return text
@@ -135,10 +150,10 @@ def _fold_words(text: str) -> str:
 
 def _posing(unusual: set[str], words: int) -> set[str]:
     """Return which of the words beyond ASCII, among so many, pose as Latin ones."""
-    passing = {word for word in unusual if _passes(word)}
+    passing = {word for word in unusual if _passing().issuperset(word)}
     mixing = {word for word in passing if _mixes_scripts(word)}
     close = {word for word in passing if _loose_doubles().isdisjoint(word)}
-    posing = mixing | {word for word in unusual if _holds_latin(word)}
+    posing = mixing | {word for word in unusual if not _LATIN.isdisjoint(word)}
     if len(unusual - mixing - close) <= _FOREIGN_SHARE_MAX * words:
         posing |= close
     if passing == unusual and 2 * len(mixing) >= len(passing):
@@ -146,15 +161,16 @@ def _posing(unusual: set[str], words: int) -> set[str]:
     return posing
 
 
-def _passes(word: str) -> bool:
-    return all(character.isascii() or character in doubles() for character in word)
+@lru_cache(maxsize=1)
+def _passing() -> frozenset[str]:
+    return frozenset((*_ASCII.decode(), *doubles()))
 
 
 def _mixes_scripts(word: str) -> bool:
     """Say whether letters of several scripts make one word, as in no language they do."""
-    names = (unicodedata.name(character, "") for character in word if not character.isdecimal())
-    return len({name.split(" ", 1)[0] for name in names}) > 1
+    return len({_script(character) for character in word if not character.isdecimal()}) > 1
 
 
-def _holds_latin(word: str) -> bool:
-    return any(character.isascii() and character.isalpha() for character in word)
+@lru_cache(maxsize=4096)
+def _script(character: str) -> str:
+    return unicodedata.name(character, "").split(" ", 1)[0]

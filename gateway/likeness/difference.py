@@ -14,7 +14,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.likeness.lexicon import WordClass
+
 Values = NDArray[np.uint32]
+
+CLASS = 15
+"""The bits of a value that hold its class."""
 
 PAIRS_MAX = 4
 """A token is an anchor when it has at most this many pairs of places."""
@@ -26,6 +31,7 @@ _WIDE = 64
 _HUGE = 300
 _SCATTERED = 8
 _NEAR = 12
+_MISSED_MAX = 0.7
 _STEPS = sorted(
     ((a, b) for a in range(_NEAR) for b in range(_NEAR) if a + b and abs(a - b) < _NEAR // 2),
     key=lambda step: max(step) + abs(step[0] - step[1]) / 2,
@@ -95,25 +101,42 @@ def _alike_until(old: Values, new: Values) -> int:
 
 
 def hunks(
-    old: Sequence[int], new: Sequence[int], ends: tuple[int, int], core: tuple[int, int, int]
-) -> list[Hunk]:
-    """Return the hunks around what is known to be shared: both ends, and a core between them."""
+    old: Sequence[int],
+    new: Sequence[int],
+    ends: tuple[int, int],
+    core: tuple[int, int, int],
+    *,
+    is_far: bool = False,
+) -> list[Hunk] | None:
+    """
+    Return the hunks around what is known to be shared: both ends, and a core between them.
+
+    None for long texts that `is_far` calls rather different, when they cannot be followed.
+    """
     start, end = ends
     i, j, length = core
     last = Hunk(start, len(old) - end, start, len(new) - end)
-    if not length:
-        return _hunks(old, new, last)
-    left = last._replace(old_end=i, new_end=j)
-    return _hunks(old, new, left) + _hunks(
-        old, new, last._replace(old_start=i + length, new_start=j + length)
-    )
+    gaps = [last]
+    if length:
+        first = last._replace(old_end=i, new_end=j)
+        gaps = [first, last._replace(old_start=i + length, new_start=j + length)]
+    found: list[Hunk] = []
+    for gap in gaps:
+        part = _hunks(old, new, gap, is_far=is_far)
+        if part is None:
+            return None
+        found += part
+    return found
 
 
-def _hunks(old: Sequence[int], new: Sequence[int], gap: Hunk) -> list[Hunk]:
+def _hunks(old: Sequence[int], new: Sequence[int], gap: Hunk, *, is_far: bool) -> list[Hunk] | None:
     gap = _trimmed(old, new, gap)
+    width = min(gap.old_end - gap.old_start, gap.new_end - gap.new_start)
     kept = _within(old, new, gap)
-    if kept is None and min(gap.old_end - gap.old_start, gap.new_end - gap.new_start) > _WIDE:
+    if kept is None and width > _WIDE:
         kept = _followed(old, new, gap)
+        if kept is None and is_far and width > _HUGE:
+            return None
     if kept is not None:
         return list(_between(gap, kept))
     return _bridged(old, new, list(_gap(old, new, gap, 0)))
@@ -124,24 +147,40 @@ def _followed(old: Sequence[int], new: Sequence[int], gap: Hunk) -> list[tuple[i
     Return the places that match when both sides are followed word by word.
 
     After a difference both go on at the nearest two words in a row that they share; None when
-    they are too far away: then more moved than a few words here and there.
+    they are too far away, or differ too often: then more moved than words here and there.
     """
     i, old_end, j, new_end = gap
     found: list[tuple[int, int]] = []
+    missed = 0
     while i < old_end and j < new_end:
         if old[i] == new[j]:
             found.append((i, j))
             i, j = i + 1, j + 1
             continue
-        for a, b in _STEPS:
-            if old[i + a : i + a + 2] == new[j + b : j + b + 2]:
-                i, j = i + a, j + b
-                break
+        missed += 1
+        if missed > len(found) * _MISSED_MAX + _WIDE:
+            return None
+        step = _step(old, new, i, j, min(old_end - i, new_end - j))
+        if step is not None:
+            i, j = i + step[0], j + step[1]
+        elif max(old_end - i, new_end - j) > _NEAR:
+            return None
         else:
-            if max(old_end - i, new_end - j) > _NEAR:
-                return None
             break
     return found
+
+
+def _step(
+    old: Sequence[int], new: Sequence[int], i: int, j: int, room: int
+) -> tuple[int, int] | None:
+    """Return how far both sides are from the next words that they share."""
+    for a, b in _STEPS:
+        if old[i + a : i + a + 2] == new[j + b : j + b + 2]:
+            return a, b
+    for a in range(1, min(room, 2 * _NEAR)):
+        if old[i + a] == new[j + a] and old[i + a] & CLASS != WordClass.COMMON:
+            return a, a
+    return None
 
 
 def _bridged(old: Sequence[int], new: Sequence[int], found: list[Hunk]) -> list[Hunk]:

@@ -12,11 +12,9 @@ from importlib import resources
 from itertools import takewhile
 from typing import NamedTuple
 
+from gateway.likeness.difference import CLASS
 from gateway.likeness.findings import FILLER, NONCE, POLITENESS
 from gateway.likeness.lexicon import Lexicon, WordClass
-
-CLASS = 15
-"""The bits of a value that hold its class."""
 
 _SENTENCE_MIN = 3
 _EXCUSED_WITHIN = 3

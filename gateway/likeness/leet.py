@@ -8,7 +8,6 @@ of a text are written so, all of it is taken to be.
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from functools import lru_cache
 from itertools import product
 
 from gateway.likeness import lexicon
@@ -41,6 +40,7 @@ _NUMBERED = frozenset(
 _CANDIDATE = re.compile(r"[0-9@$!|+][a-z0-9@$!|+]*")
 _SIGNED = re.compile(r"[@$!|+][A-Za-z0-9@$!|+]+")
 _CANDIDATE_MAX = 64
+_KNOWN_MAX = 16_384
 _ALONE = {"4": "a", "1": "i"}
 _ONES_MAX = 6
 _CERTAIN_MIN = 3
@@ -58,9 +58,22 @@ _RIDDLED_SHARE_MIN = 0.3
 def may_fold(text: str, odd: Collection[str], words: int) -> bool:
     """Return whether `fold` may change `text`, of whose words `odd` hold digits."""
     return (
-        any(map(_certain, odd))
-        or sum(map(_is_mixed, odd)) > max(_RIDDLED_MIN, _RIDDLED_SHARE_MIN * words)
-        or any(_certain(text[start:end].lower()) for start, end in _spans(text, _SIGNED))
+        any(map(_KNOWN.__getitem__, odd))
+        or _are_riddled(odd, max(_RIDDLED_MIN, _RIDDLED_SHARE_MIN * words))
+        or (("$" in text or "@" in text or "!" in text) and _is_signed(text))
+    )
+
+
+def _are_riddled(odd: Collection[str], more_than: float) -> bool:
+    return len(odd) > more_than and sum(map(_is_mixed, odd)) > more_than
+
+
+def _is_signed(text: str) -> bool:
+    """Say whether a word with signs inside, none of which joins two words, can only be another."""
+    return any(
+        _KNOWN[text[start:end].lower()]
+        for start, end in _spans(text, _SIGNED)
+        if not _JOINING.match(text, start)
     )
 
 
@@ -110,7 +123,6 @@ def _is_riddled(text: str, candidates: Collection[str]) -> bool:
     return riddled >= _RIDDLED_MIN and riddled > _RIDDLED_SHARE_MIN * len(set(text.split()))
 
 
-@lru_cache(maxsize=4096)
 def _certain(word: str) -> str:
     """Return the word it can only be; empty when it may well mean what it says."""
     core = word.rstrip("!|+")
@@ -122,12 +134,27 @@ def _certain(word: str) -> str:
     return read + word[len(core) :]
 
 
+class _Known(dict[str, str]):
+    """What words can only be, of those asked for; of long ones nothing."""
+
+    def __missing__(self, word: str) -> str:
+        if len(word) > _CANDIDATE_MAX:
+            return ""
+        if len(self) >= _KNOWN_MAX:
+            self.clear()
+        self[word] = read = _certain(word)
+        return read
+
+
+_KNOWN = _Known()
+
+
 def _certain_parts(word: str) -> str:
     """Return the word it can only be, or its parts when one of those is such a word."""
-    if read := _certain(word):
+    if read := _KNOWN[word]:
         return read
     parts = _PART.findall(word)
-    reads = [_certain(part) or part for part in parts]
+    reads = [_KNOWN[part] or part for part in parts]
     return " ".join(reads) if reads != parts else ""
 
 

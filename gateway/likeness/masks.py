@@ -75,8 +75,12 @@ _BINDING = frozenset(
 """After these a stamp is part of what is said."""
 
 _NEAR_STAMP = re.compile(r"[0-9](?:[:/.-][0-9]{2}|[0-9]{3})")
-_STAMP_END = re.compile(r"(?:[0-9]z?|[ap]\.?m|utc|gmt|[cep]e?[sd]?t)[\W_]{0,12}\Z", re.IGNORECASE)
-_STAMP_END_MAX = 16
+_STAMP_END = re.compile(
+    r"(?:(?<![0-9a-z])[0-9]{1,9}z?|[0-9](?:t[0-9]{4,6}z?|\s?[ap]\.?m|\s?z)"
+    r"|(?:[0-9]|m\.?)\s?(?:utc|gmt|[cep]e?[sd]?t))[\W_]{0,12}\Z",
+    re.IGNORECASE,
+)
+_STAMP_END_MAX = 24
 _EDGE = 120
 _STAMPS_MAX = 8
 
@@ -145,7 +149,7 @@ def without_stamps(text: str) -> str:
     """Return `text` without the dates and times that stand before or after everything else."""
     if _NEAR_STAMP.search(text[:_EDGE]):
         text = _without_first(text)
-    if _STAMP_END.search(text[-_STAMP_END_MAX:]) and _NEAR_STAMP.search(text[-_EDGE:]):
+    if _NEAR_STAMP.search(text[-_EDGE:]) and _STAMP_END.search(text[-_STAMP_END_MAX:]):
         text = _without_last(text)
     return text
 

@@ -10,6 +10,7 @@ tests; a regular expression runs only where one of those says it may find someth
 import math
 import re
 import string
+from functools import lru_cache
 from itertools import filterfalse, groupby
 
 from gateway.likeness import boilerplate, confusables, leet, lexicon, masks, operators
@@ -71,7 +72,9 @@ def _tokens(text: str) -> list[str]:
         tokens = _split(text, signs)
     if not _SINGLES.isdisjoint(tokens):
         tokens = _spelt_together(text, tokens, signs)
-    return tokens if text.isascii() else list(map(str.casefold, tokens))
+    if text.isascii():
+        return tokens
+    return [token if token.isascii() else token.casefold() for token in tokens]
 
 
 def _unmarked(text: str, signs: bytes) -> str:
@@ -125,10 +128,11 @@ def _joined(tokens: list[str], sizes: bytes) -> list[str]:
     at = 0
     for run in _SINGLE_RUN.finditer(sizes):
         start, end = run.span()
-        joined += tokens[at:start]
-        joined += _as_one(tokens[start:end])
-        at = end
-    return joined + tokens[at:]
+        if not _SINGLES.isdisjoint(tokens[start:end]):
+            joined += tokens[at:start]
+            joined += _as_one(tokens[start:end])
+            at = end
+    return joined + tokens[at:] if at else tokens
 
 
 def _as_one(singles: list[str]) -> list[str]:
@@ -155,11 +159,14 @@ def _once(tokens: list[str]) -> list[str]:
     size = len(tokens)
     if size < 2 * _PERIOD_MIN:
         return tokens
-    most = math.gcd(size, tokens.count(tokens[0]))
-    if most > 1:
-        most = math.gcd(most, tokens.count(tokens[-1]))
-    for times in range(most, 1, -1):
-        period = size // times
-        if most % times == 0 and tokens[period:] == tokens[:-period]:
+    for period in _divisors(size):
+        if tokens[period] == tokens[0] and tokens[period:] == tokens[:-period]:
             return tokens[: period * -(-_PERIOD_MIN // period)]
     return tokens
+
+
+@lru_cache(maxsize=4096)
+def _divisors(size: int) -> tuple[int, ...]:
+    """Return the sizes that parts may have, rising: smaller than the whole."""
+    small = [part for part in range(1, math.isqrt(size) + 1) if size % part == 0]
+    return tuple(sorted({*small, *(size // part for part in small)} - {size}))

@@ -9,13 +9,15 @@ import re
 
 _NO_SIGNS = bytes(set(range(256)) - set(b"<>=&|+*"))
 _SIGN = re.compile(  # it begins with a set: everything else is passed over fast
-    rb"[-<>=!&|+*/](?:(?<=[ \t][<>+*])(?=\s)"
-    rb"|(?:(?<=[=!])==?|(?<=[-<>+*/|&])=|(?<=&)&|(?<=\|)\|)(?=[\s\w(\[\x80-\xff]))"
+    rb"[<>=!&|+*](?:(?<=[ \t][<>+*])(?=\s)|(?:(?<=[=!])==?|(?<=[<>+*|&])=|(?<=&)&|(?<=\|)\|"
+    rb"|(?<=[-/]=))(?=[\s\w(\[\x80-\xff]))"
 )
 _ENDS_OPERAND = frozenset(
     b"_)]0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" + bytes(range(128, 256))
 )
-_SIGNS = frozenset(b"<>=&|+*")
+_ANGLES = frozenset((b"<", b">"))
+"""One after the other, they are marks of a quotation in a quotation."""
+
 _GAP_MAX = 80
 
 
@@ -30,14 +32,18 @@ def keep(text: bytes, words: bytes) -> bytes:
     at = 0
     for found in _SIGN.finditer(text):
         start, end = found.span()
+        if found[0] == b"=":
+            start -= 1
+        sign = text[start:end]
         if _is_operator(text, start, end):
             operand = words[at:start]
-            if operand.strip():
-                parts += (operand, found[0])
+            if operand.strip() or (parts and not {parts[-1], sign} <= _ANGLES):
+                parts += (operand, sign)
             at = end
     rest = words[at:]
-    if parts and not rest.strip():
-        del parts[-1]
+    while parts and not rest.strip():
+        rest, _ = parts[-2:]
+        del parts[-2:]
     return b" ".join((*parts, rest))
 
 
@@ -46,7 +52,7 @@ def _is_operator(text: bytes, start: int, end: int) -> bool:
     before = text[max(0, start - _GAP_MAX) : start]
     after = text[end : end + _GAP_MAX]
     operand = before.rstrip()
-    if not operand or not after.strip() or operand[-1] in _SIGNS:
+    if not operand or not after.strip() or {operand[-1:], text[start:end]} <= _ANGLES:
         return False
     gaps = before[len(operand) :], after[: len(after) - len(after.lstrip())]
     if all(gaps):

@@ -27,15 +27,31 @@ class Block(NamedTuple):
     new: Sequence[int]
 
 
-def leftovers(old: Sequence[int], new: Sequence[int], found: Iterable[Hunk]) -> tuple[int, int]:
-    """Return how many tokens each text has that the other has not, wherever they stand."""
-    gone: list[int] = []
-    come: list[int] = []
-    for hunk in found:
-        gone += old[hunk.old_start : hunk.old_end]
-        come += new[hunk.new_start : hunk.new_end]
-    common = (Counter(gone) & Counter(come)).total()
-    return len(gone) - common, len(come) - common
+def leftovers(old: Sequence[int], new: Sequence[int], gap: Hunk) -> tuple[int, int]:
+    """Return how many tokens of a gap each text has that the other has not, wherever."""
+    gone = Counter(old[gap.old_start : gap.old_end])
+    come = Counter(new[gap.new_start : gap.new_end])
+    common = (gone & come).total()
+    return gone.total() - common, come.total() - common
+
+
+def without_slips(blocks: Sequence[Block], found: Iterable[Hunk]) -> list[Block]:
+    """
+    Return the blocks without single words that stand for a single word, here and there.
+
+    Two places that were mistyped, each in one of the texts, look as if the word had moved.
+    """
+    singles = {
+        hunk.old_start: hunk.new_start
+        for hunk in found
+        if hunk.old_end - hunk.old_start == hunk.new_end - hunk.new_start == 1
+    }
+    places = set(singles.values())
+    return [
+        block
+        for block in blocks
+        if len(block.new) > 1 or block.old[0] not in singles or block.new[0] not in places
+    ]
 
 
 def moved(old: Sequence[int], new: Sequence[int], found: Iterable[Hunk]) -> list[Block]:

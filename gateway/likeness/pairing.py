@@ -10,7 +10,8 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from gateway.likeness import synonyms, typos
-from gateway.likeness.fillers import CLASS, Fillers
+from gateway.likeness.difference import CLASS
+from gateway.likeness.fillers import Fillers
 from gateway.likeness.findings import (
     NAME,
     NEGATION,

@@ -6,9 +6,10 @@ the word that it stands for, and what was left out between is named.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
-from gateway.likeness.fillers import CLASS
+from gateway.likeness.difference import CLASS
 from gateway.likeness.lexicon import WordClass
 
 Triples: TypeAlias = Mapping[tuple[int, ...], int]
@@ -16,6 +17,7 @@ Triples: TypeAlias = Mapping[tuple[int, ...], int]
 _REPEATED_MIN = 4
 _COVERED_MIN = 0.7
 _SKIPPED_MAX = 4
+_AROUND = 3
 _NEVER_TWICE = frozenset((WordClass.NUMBER, WordClass.NEGATION, WordClass.OPERATOR))
 
 
@@ -51,7 +53,9 @@ def repeated(text: Sequence[int], first: int, length: int, known: Triples) -> Re
     if sum(place is not None for place in sources) < _COVERED_MIN * length:
         return None
     strays = [(at, _beside(at, sources)) for at in range(length) if sources[at] is None]
-    return Repetition(strays, _skipped(sources))
+    # With what stands around it: a word may be left out where the run begins.
+    around = text[max(0, first - _AROUND) : first + length + _AROUND]
+    return Repetition(strays, _skipped(_sources(around, known)))
 
 
 def _sources(run: Sequence[int], known: Triples) -> list[int | None]:
@@ -66,18 +70,17 @@ def _sources(run: Sequence[int], known: Triples) -> list[int | None]:
 
 def _beside(at: int, sources: Sequence[int | None]) -> int:
     """Return where a word's like would be, by the nearest word that has one."""
-    for apart in range(1, len(sources)):
-        for other in (at - apart, at + apart):
-            place = sources[other] if 0 <= other < len(sources) else None
-            if place is not None:
-                return place + at - other
-    return -1
+    near = (other for apart in range(1, len(sources)) for other in (at - apart, at + apart))
+    known = (other for other in near if 0 <= other < len(sources) and sources[other] is not None)
+    other = next(known)
+    return (sources[other] or 0) + at - other
 
 
 def _skipped(sources: Sequence[int | None]) -> list[int]:
+    """Return the places between two words that follow each other, but not in the other text."""
     found: list[int] = []
-    for place, following in zip(sources, sources[1:], strict=False):
-        if place is not None and following is not None:
-            if 1 < following - place <= _SKIPPED_MAX:
-                found += range(place + 1, following)
+    for place, following in pairwise(sources):
+        if place is not None and following is not None and place < following - 1:
+            between = range(place + 1, following)
+            found += between if len(between) < _SKIPPED_MAX else ()
     return found

@@ -149,8 +149,10 @@ def _answered(results: Sequence[str]) -> list[str]:
 
 def _words(records: bytes) -> bytes:
     """Return the short form of each word, 3 bytes, big-endian."""
-    columns = np.frombuffer(records, np.uint8).reshape(-1, RECORD_BYTES)
-    return columns[:, 10:7:-1].tobytes()
+    words = bytearray(3 * len(records) // RECORD_BYTES)
+    for place in range(3):
+        words[place::3] = records[10 - place :: RECORD_BYTES]
+    return bytes(words)
 
 
 def _features(records: bytes) -> tuple[bytes, ...]:
@@ -159,10 +161,13 @@ def _features(records: bytes) -> tuple[bytes, ...]:
     ends = places.searchsorted(_GROUP_STARTS).tolist()
     if ends[-1] < _TELLING_MIN:
         return _features_of_all(records)
+    sorted_places = places.astype(">u4").tobytes()
     return tuple(
-        int(places[start]).to_bytes(3, "big")
-        for start, end in itertools.pairwise(ends)
-        if start < end
+        [
+            sorted_places[4 * start + 1 : 4 * start + 4]
+            for start, end in itertools.pairwise(ends)
+            if start < end
+        ]
     )
 
 

@@ -14,7 +14,6 @@ from hashlib import sha256
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
-from numpy.typing import NDArray
 
 from gateway.likeness.lexicon import RECORD_BYTES
 
@@ -25,6 +24,8 @@ KEPT_MAX = 64
 """The smallest hashes of a turn are kept, so that a union's smallest can be told from them."""
 
 _ROOTS_REMEMBERED_MAX = 1024
+_LAST = b"\xff" * 16
+"""Sorts after every hash, so that each has a next one to be told from."""
 
 
 class Units:
@@ -37,7 +38,7 @@ class Units:
         )
         secret += hmac.digest(key, b"goodgate units: combinations 3", sha256)
         factors = np.frombuffer(secret, "<u8")[: 2 * WORDS].astype(np.uint64) | np.uint64(1)
-        self._left, self._right = factors[:WORDS], factors[WORDS:]
+        self._factors = np.ascontiguousarray(factors.reshape(2, WORDS).T)
         self._encryptor = lru_cache(_ROOTS_REMEMBERED_MAX)(self._encryptor_of)
 
     def of(self, texts: Sequence[bytes], root: str) -> tuple[str, ...]:
@@ -50,30 +51,23 @@ class Units:
         if not blocks:
             return ()
         encrypted = self._encryptor(root).update(b"".join(blocks))
-        hashes = np.frombuffer(encrypted, ">u8")[::2].astype(np.uint64)
+        hashes = np.frombuffer(encrypted + _LAST, ">u8")[::2].astype(np.uint64)
         hashes.sort()
-        return _smallest(hashes)
+        distinct = hashes[:-1][hashes[1:] != hashes[:-1]]
+        return tuple(distinct[:KEPT_MAX].astype(">u8").tobytes().hex(" ", 8).split())
 
     def _blocks(self, records: bytes) -> bytes:
         """Return 16 bytes for each run of words."""
-        values = np.frombuffer(records, "<u8")[::2].copy()
-        blocks = np.empty((len(values) - WORDS + 1, 2), np.uint64)
-        blocks[:, 0] = np.correlate(values, self._left)
-        blocks[:, 1] = np.correlate(values, self._right)
-        return blocks.tobytes()
+        runs = np.ndarray(
+            (len(records) // RECORD_BYTES - WORDS + 1, WORDS),
+            "<u8",
+            records,
+            strides=(RECORD_BYTES, RECORD_BYTES),
+        )
+        return np.matmul(runs, self._factors).tobytes()
 
     def _encryptor_of(self, root: str) -> CipherContext:
         key = hmac.digest(self._key, b"goodgate units: root " + root.encode(), sha256)[:16]
         # A permutation of single blocks is all that is wanted here: nothing is kept secret
         # by chaining, and equal runs must give equal units.
         return Cipher(algorithms.AES128(key), modes.ECB()).encryptor()  # noqa: S305 - as above
-
-
-def _smallest(hashes: NDArray[np.uint64]) -> tuple[str, ...]:
-    """Return the smallest distinct ones of sorted hashes."""
-    if len(hashes) > 1:
-        hashes = hashes[np.concatenate((_FIRST, hashes[1:] != hashes[:-1]))]
-    return tuple(hashes[:KEPT_MAX].astype(">u8").tobytes().hex(" ", 8).split())
-
-
-_FIRST = np.ones(1, np.bool_)

@@ -9,7 +9,7 @@ nothing was added and most is left.
 from collections import Counter
 from collections.abc import Sequence
 
-from gateway.likeness.fillers import CLASS
+from gateway.likeness.difference import CLASS
 from gateway.likeness.findings import (
     DROPPED,
     FIGURES,
@@ -95,8 +95,11 @@ class Weighing:
             for grade in (Grade.OTHER, Grade.COME, Grade.GONE, Grade.MOVED, Grade.MEANING)
             for note in self._found[grade]
         )
-        slips = len(self._found[Grade.SLIP])
-        return proven >= _SCRIBBLED_MIN and proven >= others + slips // 2
+        slips = self._found[Grade.SLIP]
+        # Where the earlier text is mistyped as well, every other slip goes from no word to one.
+        back = sum(self._old[note.old[0]] & CLASS == WordClass.UNKNOWN for note in slips)
+        doubtful = (len(slips) - back) // 2 + back // 3
+        return proven >= _SCRIBBLED_MIN and proven >= others + doubtful
 
     def _scribbled(self) -> Note | None:
         """Return the first difference that no typing error makes."""
@@ -145,7 +148,7 @@ class Weighing:
         return (
             len(came) >= _COME_HUNKS_MIN
             and all(len(note.new) <= _COME_LENGTH_MAX for note in came)
-            and _GONE_SHARE_MIN <= share
+            and share >= _GONE_SHARE_MIN
             and grown <= 1 - _LEFT_MIN
         )
 

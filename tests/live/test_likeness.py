@@ -407,7 +407,7 @@ def ask(gateway: RunningGateway, body: object, **options: Any) -> Answer:
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
 def test_a_kept_reply_answers_later_repeats_until_its_time_is_over(
-    own: Site, provider: ProviderThread, *, stream: bool
+    own: Site, *, stream: bool
 ) -> None:
     body = chat(STORY.format(topic()), stream=stream)
     with storing(own, "{exact: store, share: principal, ttl: 2s}").running() as gateway:

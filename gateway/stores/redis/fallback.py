@@ -304,8 +304,8 @@ class SharedQuotas:
             if reading.draw.period_start is None:
                 continue
             key = budget_key(asked.tenant, asked.cluster, reading.draw)
-            if shares is None:
-                self._mirror.read(key, reading.draw, reading.remaining)
+            if shares is None and not self._mirror.read(key, reading.draw, reading.remaining):
+                self._recovery.mend_soon()
             if reading.taken:
                 self._mirror.take(key, reading.draw, is_local=shares is not None)
                 budgets.append((key, reading.draw))

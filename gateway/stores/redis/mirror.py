@@ -79,11 +79,15 @@ class Mirror:
             own.amount = used
         self.dirty.add(key)
 
-    def read(self, key: BudgetKey, draw: Draw, remaining: int) -> None:
-        """Note what the store says is left of a budget."""
+    def read(self, key: BudgetKey, draw: Draw, remaining: int) -> bool:
+        """Note what the store says is left of a budget; return whether it can be right."""
         own = self._of(key, draw)
         own.total = draw.limit - remaining
         own.base = own.local
+        if own.total >= own.amount:
+            return True
+        self.dirty.add(key)  # less than we alone have taken: it has lost something
+        return False
 
     def take(self, key: BudgetKey, draw: Draw, *, is_local: bool) -> None:
         """Note that this replica has taken the amount of a draw."""

@@ -328,3 +328,10 @@ def test_a_name_is_a_name_wherever_it_stands_and_however_random_it_looks(
 def test_salts_at_both_ends_may_differ_and_so_may_greetings() -> None:
     assert compare(f"k3j9x2q7z {ASK} q8w2m4n6t", f"q8w2m4n6t {ASK} k3j9x2q7z").near
     assert compare(f"good morning {ASK} thanks", f"good evening {ASK} cheers").near
+
+
+def test_long_texts_of_the_same_words_in_which_nothing_can_be_followed_are_given_up() -> None:
+    known = [word for word in sorted(dictionary()) if len(word) == 9 and word.isalpha()][:1500]
+    later = [*known[900:1300], *known[700:100:-1]]
+
+    assert compare(" ".join(known[:900]), " ".join(later)).reason == LITTLE

@@ -19,7 +19,7 @@ def array(values: list[int]) -> Values:
 def differ(old: list[int], new: list[int]) -> list[Hunk]:
     ends = difference.shared_ends(array(old), array(new))
     core = difference.shared_core(array(old), array(new), *ends)
-    return difference.hunks(old, new, ends, core)
+    return difference.hunks(old, new, ends, core) or []
 
 
 def patched(old: list[int], new: list[int], found: list[Hunk]) -> list[int]:
@@ -138,3 +138,18 @@ def test_a_shuffled_long_text_is_one_hunk_and_not_a_thousand() -> None:
 
     assert patched(old, new, found) == new
     assert len(found) < 5
+
+
+def test_of_long_texts_that_are_far_apart_and_cannot_be_followed_nothing_is_said() -> None:
+    old, new = list(range(1000)), [*range(2000, 2400), *range(600, 0, -1)]
+
+    assert difference.hunks(old, new, (0, 0), (0, 0, 0), is_far=True) is None
+    assert difference.hunks(old, new, (0, 0), (0, 0, 0))
+
+
+def test_texts_of_which_every_other_word_differs_are_not_followed_to_the_end() -> None:
+    old = list(range(1000))
+    new = [5000 + at if at % 2 else at for at in old]
+
+    assert difference.hunks(old, new, (0, 0), (0, 0, 0), is_far=True) is None
+    assert patched(old, new, differ(old, new)) == new

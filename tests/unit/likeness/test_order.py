@@ -11,21 +11,31 @@ def differ(earlier: str, later: str) -> tuple[list[int], list[int], list[Hunk]]:
     old, new = values(earlier), values(later)
     ends = difference.shared_ends(old, new)
     left, right = old.tolist(), new.tolist()
-    return left, right, difference.hunks(left, right, ends, (0, 0, 0))
+    return left, right, difference.hunks(left, right, ends, (0, 0, 0)) or []
 
 
 def test_a_block_that_is_gone_in_one_place_and_come_in_another_has_moved() -> None:
     old, new, found = differ("x a b c y z w v u t s", "x y z w v u t s a b c")
 
     assert [[old[at] for at in block.old] for block in order.moved(old, new, found)] == [old[1:4]]
-    assert order.leftovers(old, new, found) == (0, 0)
+    assert order.leftovers(old, new, Hunk(0, len(old), 0, len(new))) == (0, 0)
 
 
 def test_what_only_went_or_only_came_has_not_moved() -> None:
     old, new, found = differ("a b c d", "a x c d y")
 
     assert order.moved(old, new, found) == []
-    assert order.leftovers(old, new, found) == (1, 2)
+    assert order.leftovers(old, new, Hunk(0, len(old), 0, len(new))) == (1, 2)
+
+
+def test_a_word_mistyped_here_in_one_text_and_there_in_the_other_has_not_moved() -> None:
+    old, new, found = differ("sum a b c suum", "smu a b c sum")
+
+    blocks = order.moved(old, new, found)
+
+    assert len(blocks) == 1
+    assert order.without_slips(blocks, found) == []
+    assert order.without_slips(blocks, []) == blocks
 
 
 def test_each_word_moves_once() -> None:
