@@ -92,7 +92,7 @@ class Application:
             outside=outside,
             repeats=Repeats(
                 outside,
-                observer=likeness.Observer(secret),
+                observer=_observer(secret),
                 flights=self.flights,
                 secret=hmac.digest(secret, b"sharing", "sha256"),
             ),
@@ -288,6 +288,13 @@ def new_id() -> str:
     # Ids must differ, not be secret: no system call for each of them.
     digits = f"{_random.getrandbits(72):018x}"
     return f"{time.time_ns() // 1_000_000:012x}7{digits[:3]}a{digits[3:]}"
+
+
+def _observer(secret: bytes) -> likeness.Observer:
+    observer = likeness.Observer(secret)
+    # Now, and not when the first call is to be compared: it takes a tenth of a second.
+    likeness.prepare(observer.lexicon)
+    return observer
 
 
 def _shared(

@@ -124,6 +124,7 @@ def check_secret(url: str, secret: bytes) -> None:
     mark = hmac.digest(secret, b"goodgate secret check", "sha256")[:8].hex().encode()
 
     async def ask() -> bool:
+        """Return whether the others' secret is ours, or is not known."""
         try:
             connection = await Connection.connect(url)
         except StoreUnavailable:

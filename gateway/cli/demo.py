@@ -134,9 +134,9 @@ def _show(found: Counted, calls: int) -> None:
     columns = ("hour", "team", "model", "reason", "calls", "tokens", "cost_usd")
     terminal.records(columns, found.unlinked)
     print(
-        f"\nOf {CLIMBER}'s {found.repeats} repeats for a task of her own each is recognised and slowed;"
-        " those let\nthrough count as its usage. Telling work from what came of it (credit) comes in a"
-        " later version."
+        f"\nOf {CLIMBER}'s {found.repeats} repeats for a task of her own each is recognised, and"
+        " slowed; those let\nthrough count as its usage. Telling work from what came of it (credit)"
+        " comes in a later version."
     )
 
 

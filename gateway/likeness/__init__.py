@@ -9,6 +9,7 @@ by word, and its verdict can be explained.
 from gateway.likeness.explanation import Explanation, explain, judge_pair
 from gateway.likeness.lexicon import Lexicon, WordClass
 from gateway.likeness.signature import Observer, Signature
+from gateway.likeness.verdict import prepare
 
 __all__ = [
     "Explanation",
@@ -18,4 +19,5 @@ __all__ = [
     "WordClass",
     "explain",
     "judge_pair",
+    "prepare",
 ]

@@ -99,9 +99,12 @@ def plain(character: str) -> str | None:
 def fold(text: str) -> str:
     """Return `text` with what looks alike made alike; what is left above ASCII is other scripts."""
     stand_ins = {character: plain(character) for character in _unusual(text)}
-    if None in stand_ins.values():
-        return _fold_words(_normalise(text, stand_ins))
-    return _replaced(text, {each: stand_in or "" for each, stand_in in stand_ins.items()})
+    if None not in stand_ins.values():
+        return _replaced(text, {each: stand_in or "" for each, stand_in in stand_ins.items()})
+    text = _normalise(text, stand_ins)
+    parts = {character: _part(character) for character in _unusual(text)}
+    text = _replaced(text, {each: part for each, part in parts.items() if each != part})
+    return text if doubles().keys().isdisjoint(parts) else _fold_words(text)
 
 
 def _unusual(text: str) -> set[str]:
@@ -111,13 +114,11 @@ def _unusual(text: str) -> set[str]:
 
 
 def _normalise(text: str, unusual: Iterable[str]) -> str:
-    """Return `text` in form NFKC, plain where it can be, unspaced scripts set apart."""
+    """Return `text` in form NFKC."""
     marks = "".join(character for character in unusual if unicodedata.combining(character))
     if marks:
         text = re.sub(f"([{marks}]{{{_MARKS_MAX}}})[{marks}]+", r"\1", text)
-    text = unicodedata.normalize("NFKC", text)
-    parts = {character: _part(character) for character in _unusual(text)}
-    return _replaced(text, {each: part for each, part in parts.items() if each != part})
+    return unicodedata.normalize("NFKC", text)
 
 
 def _replaced(text: str, stand_ins: Mapping[str, str]) -> str:
@@ -129,8 +130,9 @@ def _replaced(text: str, stand_ins: Mapping[str, str]) -> str:
     return _RUN.sub(lambda run: "".join([stand_ins.get(each, each) for each in run[0]]), text)
 
 
+@lru_cache(maxsize=4096)
 def _part(character: str) -> str:
-    """Return what a character becomes in a text of other scripts; a form feed is a mere gap."""
+    """Return what a character becomes in a text of other scripts, those without spaces set apart."""
     stand_in = plain(character)
     if stand_in is not None:
         return stand_in
@@ -139,13 +141,32 @@ def _part(character: str) -> str:
 
 def _fold_words(text: str) -> str:
     """Fold the words whose letters pose as Latin ones."""
-    words = set(text.encode().translate(_WORDS).decode().split())
+    spaced = text.encode().translate(_WORDS).decode()
+    words = set(spaced.split())
     posing = _posing({word for word in words if not word.isascii()}, len(words))
     if not posing:
         return text
     letters = {ord(double): letter for double, letter in doubles().items()}
     folded = {word: word.translate(letters) for word in posing}
-    return _WORD.sub(lambda word: folded.get(word[0], word[0]), text)
+    if len(folded) > _FEW:
+        return _WORD.sub(lambda word: folded.get(word[0], word[0]), text)
+    return _with_words(text, f" {spaced} ", folded)
+
+
+def _with_words(text: str, spaced: str, others: Mapping[str, str]) -> str:
+    """Return `text` with other words for some; `spaced` has blanks around and between them."""
+    places: list[tuple[int, str]] = []
+    for word in others:
+        at = spaced.find(f" {word} ")
+        while at >= 0:
+            places.append((at, word))
+            at = spaced.find(f" {word} ", at + 1)
+    parts: list[str] = []
+    end = 0
+    for at, word in sorted(places):
+        parts += (text[end:at], others[word])
+        end = at + len(word)
+    return "".join((*parts, text[end:]))
 
 
 def _posing(unusual: set[str], words: int) -> set[str]:

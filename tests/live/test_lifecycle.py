@@ -13,6 +13,7 @@ import pytest
 from tests.live.raw import RawCaller, statuses
 from tests.live.scripted import ProviderThread
 from tests.live.server import ROOT, RunningGateway, Site, chat, command, environment, until
+from tests.live.store import StoreProcess, is_shared
 
 CHAT = "/v1/chat/completions"
 RULES = """\
@@ -241,7 +242,7 @@ async def _reload_under_load(gateway: RunningGateway, times: int) -> tuple[list[
     return [status for status in seen if status != 200], len(seen)
 
 
-def start_refused(site: Site, *options: str) -> str:
+def start_refused(site: Site, *options: str, **env: str) -> str:
     """Run `serve` where it must refuse to start; return what it says."""
     done = subprocess.run(
         [
@@ -250,7 +251,7 @@ def start_refused(site: Site, *options: str) -> str:
             *options,
         ],
         cwd=ROOT,
-        env=environment(PROVIDER_KEY="k"),
+        env=environment(PROVIDER_KEY="k", **env),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -268,6 +269,82 @@ def test_more_workers_need_shared_stores(site: Site) -> None:
 
     assert "GOODGATE_REDIS_URL" in said
     assert "GOODGATE_DATABASE_URL" in said
+
+
+def test_shared_quotas_alone_are_not_enough_for_more_workers(site: Site) -> None:
+    said = start_refused(site, "--workers", "2", GOODGATE_REDIS_URL="redis://127.0.0.1:1")
+
+    assert "GOODGATE_DATABASE_URL" in said
+    assert "--workers 1" in said
+
+
+def test_a_store_of_records_that_does_not_exist_yet_is_refused(site: Site) -> None:
+    url = "postgresql://goodgate:hunter2@db.example.test/goodgate"
+
+    said = start_refused(site, GOODGATE_DATABASE_URL=url)
+
+    assert "GOODGATE_DATABASE_URL" in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://:hunter2@127.0.0.1:6379",
+        "redis://:hunter2@127.0.0.1:port",
+        "redis://:hunter2@",
+        "redis://:hunter2@127.0.0.1:6379/first",
+        "redis://u:hunter2@127.0.0.1:6379/0?ssl=maybe",
+        "127.0.0.1:6379",
+    ],
+)
+def test_a_store_that_cannot_be_addressed_is_told_without_its_password(
+    site: Site, url: str
+) -> None:
+    said = start_refused(site, GOODGATE_REDIS_URL=url)
+
+    assert "GOODGATE_REDIS_URL" in said
+    assert "redis://" in said
+    assert "hunter2" not in said
+    assert said.count("\n") == 1
+
+
+def test_a_store_that_is_away_at_start_hinders_nobody(site: Site, tmp_path: Path) -> None:
+    """It is shared as soon as it is there."""
+    store = StoreProcess(tmp_path)
+    with store, site.running(GOODGATE_REDIS_URL=store.url) as before:
+        assert is_shared(before)
+        store.kill()
+        before.stop()
+        with site.running(GOODGATE_REDIS_URL=store.url) as gateway:
+            alone = gateway.ask("/health/ready", key="")
+            served = gateway.ask(CHAT, chat(model="sim"), task="PROJ-1")
+            store.start()
+            until(lambda: is_shared(gateway))
+            again = gateway.ask(CHAT, chat(model="sim"), task="PROJ-1")
+
+    assert alone.status == 200
+    assert alone.json["store"]["is_shared"] is False
+    assert (served.status, again.status) == (200, 200)
+
+
+def test_a_replica_with_another_secret_does_not_start(
+    site: Site, seeded: Site, tmp_path: Path
+) -> None:
+    other = seeded.copy(tmp_path / "other").providers("http://127.0.0.1:9")
+    with (
+        StoreProcess(tmp_path) as store,
+        site.running(GOODGATE_REDIS_URL=store.url, GOODGATE_SECRET="a" * 64) as gateway,
+    ):
+        until(lambda: store.listeners() == 1)
+        said = start_refused(other, GOODGATE_REDIS_URL=store.url, GOODGATE_SECRET="b" * 64)
+        with other.running(GOODGATE_REDIS_URL=store.url, GOODGATE_SECRET="a" * 64) as second:
+            until(lambda: second.metric("goodgate_store_replicas") == 2)
+        assert is_shared(gateway)
+
+    assert "GOODGATE_SECRET" in said
+    assert "a" * 64 not in said
+    assert "b" * 64 not in said
 
 
 def test_a_second_server_on_the_same_data_is_refused(site: Site) -> None:

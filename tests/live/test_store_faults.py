@@ -175,7 +175,9 @@ def test_a_fault_fails_no_call_and_the_budget_is_what_the_ledger_says(
     # A life of the store may admit its limit and what leaks, and this replica as much by itself.
     lives = 1 if fault is frozen else 2
     assert load.statuses["few", 200] <= 2 * QUOTA * lives + 2 * QUOTA
-    assert load.statuses["counted", 200] == BUDGET
+    # That it forgot is seen at the next draw; by then others may be on their way.
+    unseen = CALLERS if fault is emptied else 0
+    assert BUDGET <= load.statuses["counted", 200] <= BUDGET + unseen
     assert (fallbacks > 0, outages) == ((False, 0) if fault is emptied else (True, 1))
 
 
@@ -183,7 +185,8 @@ def spent(entries: list[dict[str, Any]]) -> int:
     """Return what all budgets should hold: nano-dollars, and calls to the model that has one."""
     cost = sum(Decimal(entry["cost_usd"] or 0) for entry in entries)
     counted = sum(
-        entry["model_requested"] == "counted" and entry["decision"] != "refused" for entry in entries
+        entry["model_requested"] == "counted" and entry["decision"] != "refused"
+        for entry in entries
     )
     return int(cost * 1_000_000_000) + counted
 

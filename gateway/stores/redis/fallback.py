@@ -12,7 +12,9 @@ themselves, 2 max(1, L / N) each, and each at most one draw larger than its shar
 which must find the whole share free, is reserved at the share and charged in full when it is
 settled. A store that comes back empty begins a new life. Of a budget: nothing beyond the
 limit, but for what others took after this replica last asked, one unit for each replica when
-less is left than there are replicas, and for each replica one draw too large for its share.
+less is left than there are replicas, and for each replica one draw too large for its share;
+and, where a store forgets without going away, what passes until that is seen: at the next
+draw on the budget, and put right 0.2 s later at most.
 """
 
 import asyncio
