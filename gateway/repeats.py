@@ -156,7 +156,11 @@ class Repeats:
         seen = await quotas.observe(sighting, offers, asked.now)
         if not seen.reply and not seen.leader:
             return await self._judged(asked, sighting, plans, seen, boarding)
-        shared = await self._from_elsewhere(seen, boarding)
+        try:
+            shared = await self._from_elsewhere(seen, boarding)
+        except BaseException:
+            await quotas.release(seen.reservation, asked.now)
+            raise
         if shared is None:
             # It is there no more, and only a share was drawn: begin again, and look no further.
             await quotas.release(seen.reservation, asked.now)

@@ -91,12 +91,13 @@ def _ready(answer: Answer) -> Line:
 def _store(store: Mapping[str, Any]) -> Line:
     if store.get("kind") != "redis":
         return _line("store", "ok", "quotas and likeness in this gateway's memory")
-    replicas = f"{store.get('replicas')} replica{'s' if store.get('replicas') != 1 else ''}"
+    count = store.get("replicas")
     if not store.get("is_shared"):
+        share = "the limits alone" if count == 1 else f"its share of the limits, one of {count}"
         reason = store.get("reason") or "away"
-        said = f"Redis is away ({reason}): each of {replicas} enforces its share of the limits"
-        return _line("store", "warn", said)
-    return _line("store", "ok", f"Redis, shared by {replicas}")
+        return _line("store", "warn", f"Redis is away ({reason}): this gateway enforces {share}")
+    shared = "used by this gateway alone" if count == 1 else f"shared by {count} replicas"
+    return _line("store", "ok", f"Redis, {shared}")
 
 
 def _why_not(answer: Answer) -> str:

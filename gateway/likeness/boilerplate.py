@@ -33,13 +33,17 @@ _INSTRUCTIONS = (
     ("Analyze if this", r"Analyze if this message indicates a new conversation topic[^\n]{0,600}"),
     (
         " title for ",
-        r"(?:Generate|Write|Create) a (?:(?:short|concise|brief) )?title for"
-        r" (?:this|the)(?: following)? conversation[^\n]{0,200}",
+        (
+            r"(?:Generate|Write|Create) a (?:(?:short|concise|brief) )?title for"
+            r" (?:this|the)(?: following)? conversation[^\n]{0,200}"
+        ),
     ),
     (
         "ummari",
-        r"(?:Please )?[Ss]ummari[sz]e (?:this|the)(?: following)?(?: coding)? conversation"
-        r"[^\n]{0,200}",
+        (
+            r"(?:Please )?[Ss]ummari[sz]e (?:this|the)(?: following)?(?: coding)? conversation"
+            r"[^\n]{0,200}"
+        ),
     ),
     (
         "Your task is to create",

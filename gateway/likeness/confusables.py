@@ -29,6 +29,7 @@ _SIGNS = {
     "\N{MULTIPLICATION SIGN}": "*",
     "\N{FEMININE ORDINAL INDICATOR}": "a",
     "\N{MASCULINE ORDINAL INDICATOR}": "o",
+    "\N{HYPHEN}": "-",
     "\N{MINUS SIGN}": "-",
     "\N{FRACTION SLASH}": "/",
     "\N{LATIN SMALL LETTER O WITH OGONEK}": "q",  # its looks, as the small capital
@@ -54,7 +55,7 @@ _ASCII = bytes(range(128))
 _LATIN = frozenset(string.ascii_letters)
 _RUN = re.compile("[\x80-\U0010ffff]+")
 _WORD = re.compile("[0-9A-Za-z\x80-\U0010ffff]+")
-_WORDS = bytes(code if code > 127 or chr(code).isalnum() else 32 for code in range(256))
+_WORDS = bytes(code if chr(code).isalnum() else 32 for code in _ASCII) + bytes(range(128, 256))
 _FOREIGN_SHARE_MAX = 0.2
 
 
@@ -132,7 +133,7 @@ def _replaced(text: str, stand_ins: Mapping[str, str]) -> str:
 
 @lru_cache(maxsize=4096)
 def _part(character: str) -> str:
-    """Return what a character becomes in a text of other scripts, those without spaces set apart."""
+    """Return what a character becomes in a text of other scripts; a form feed is a mere gap."""
     stand_in = plain(character)
     if stand_in is not None:
         return stand_in

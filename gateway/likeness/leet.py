@@ -39,6 +39,7 @@ _NUMBERED = frozenset(
 
 _CANDIDATE = re.compile(r"[0-9@$!|+][a-z0-9@$!|+]*")
 _SIGNED = re.compile(r"[@$!|+][A-Za-z0-9@$!|+]+")
+_OPENING = re.compile(r"[@$!][A-Za-z0-9@$!|+]")
 _CANDIDATE_MAX = 64
 _KNOWN_MAX = 16_384
 _ALONE = {"4": "a", "1": "i"}
@@ -70,7 +71,7 @@ def _are_riddled(odd: Collection[str], more_than: float) -> bool:
 
 def _is_signed(text: str) -> bool:
     """Say whether a word with signs inside, none of which joins two words, can only be another."""
-    return any(
+    return _OPENING.search(text) is not None and any(
         _KNOWN[text[start:end].lower()]
         for start, end in _spans(text, _SIGNED)
         if not _JOINING.match(text, start)

@@ -112,9 +112,11 @@ def _without_ids(text: str) -> str:
     at = 0
     for found in _ID.finditer(text):
         start, end = found.span()
+        if not _is_id(found[0]) or text[end : end + 1].isalnum():
+            continue
         label = _ID_LABEL.search(text, max(at, start - _ID_LABEL_MAX), start)
         label_start = start if label is None else label.start()
-        if not _is_id(found[0]) or _touches(text, label_start, end):
+        if text[label_start - 1 : label_start].isalnum():
             continue
         fraction = _FRACTION.match(text, end) if found[0].isdecimal() else None
         parts += (text[at:label_start], " ")
@@ -128,11 +130,6 @@ def _is_id(run: str) -> bool:
     if len(run) == _UUID_CHARACTERS and run[8] == "-":
         return True
     return len(run) >= _HEXADECIMAL_MIN and "-" not in run and not run.isalpha()
-
-
-def _touches(text: str, start: int, end: int) -> bool:
-    """Say whether what stands there is only a part of a word."""
-    return text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()
 
 
 def _is_blob(run: str) -> bool:

@@ -25,7 +25,8 @@ _DIGITS_AS_0 = bytes.maketrans(b"123456789", b"000000000")
 _NO_SIGNS = (string.ascii_letters + " \t,;?").encode() + bytes(range(128, 256))
 _LIST = re.compile(r"\n[ \t]*[0-9]{1,3}[.)](?=[ \t])")
 _TAG = re.compile(
-    r"</?(?:b|i|u|p|s|br|hr|em|tt|del|ins|sub|sup|mark|small|strong|center|font)\s?/?>",
+    r"</?(?:b|i|u|p|s|a|br|hr|em|tt|li|ul|ol|td|tr|h[1-6]|del|ins|sub|sup|div|pre|code|font|mark"
+    r"|span|small|table|center|strong)(?:\s(?:href=[\"#]{1,3})?)?/?>",
     re.IGNORECASE,
 )
 _FENCE = re.compile(r"```(?:text|txt|plaintext|plain|markdown|md)\b", re.IGNORECASE)
@@ -78,11 +79,11 @@ def _tokens(text: str) -> list[str]:
 
 
 def _unmarked(text: str, signs: bytes) -> str:
-    """Return `text` without list numbers, formatting tags, and the names of plain fences."""
-    if b"0." in signs or b"0)" in signs:
-        text = _LIST.sub("\n", "\n" + text)
+    """Return `text` without formatting tags, list numbers, and the names of plain fences."""
     if b"<" in signs and b">" in signs:
         text = _TAG.sub(" ", text)
+    if b"0." in signs or b"0)" in signs:
+        text = _LIST.sub("\n", "\n" + text)
     if b"```" in signs:
         text = _FENCE.sub(" ", text)
     return text
@@ -92,7 +93,7 @@ def _split(text: str, signs: bytes) -> list[str]:
     """Return the words of `text`, and the signs of code that stand between two of them."""
     encoded = text.encode()
     words = encoded.translate(_PLAIN)
-    if operators.may_stand_in(signs):
+    if operators.may_stand_in(encoded, signs):
         words = operators.keep(encoded, words)
     return words.decode().split()
 

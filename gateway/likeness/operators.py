@@ -7,7 +7,6 @@ nothing; the mark of a quotation or of a list, at the start of a line, is no ope
 
 import re
 
-_NO_SIGNS = bytes(set(range(256)) - set(b"<>=&|+*"))
 _SIGN = re.compile(  # it begins with a set: everything else is passed over fast
     rb"[<>=!&|+*](?:(?<=[ \t][<>+*])(?=\s)|(?:(?<=[=!])==?|(?<=[<>+*|&])=|(?<=&)&|(?<=\|)\|"
     rb"|(?<=[-/]=))(?=[\s\w(\[\x80-\xff]))"
@@ -18,12 +17,19 @@ _ENDS_OPERAND = frozenset(
 _ANGLES = frozenset((b"<", b">"))
 """One after the other, they are marks of a quotation in a quotation."""
 
+_LONG = re.compile(rb"[-=!<>+*/|&]=")
+_NO_SIGNS = bytes(set(range(256)) - set(b"<>=&|+*"))
+_SPACED = (b" <", b" >", b" +", b" *", b"\t<", b"\t>", b"\t+", b"\t*")
 _GAP_MAX = 80
 
 
-def may_stand_in(signs: bytes) -> bool:
-    """Return whether a text with these signs in it may hold an operator."""
-    return signs.translate(None, _NO_SIGNS) != b""
+def may_stand_in(text: bytes, signs: bytes) -> bool:
+    """Return whether `text`, whose punctuation is `signs`, may hold an operator."""
+    if not signs.translate(None, _NO_SIGNS):
+        return False
+    if b"&&" in signs or b"||" in signs or (b"=" in signs and _LONG.search(signs)):
+        return True
+    return any(spaced in text for spaced in _SPACED)
 
 
 def keep(text: bytes, words: bytes) -> bytes:

@@ -209,7 +209,7 @@ def test_a_store_that_is_lost_for_good_is_seen_by_whoever_looks(
     assert load.longest_s < LONGEST_S
     assert load.statuses["counted", 200] <= BUDGET
     assert well[0] == {"kind": "redis", "is_shared": True, "reason": "", "outages": 0}
-    assert "ok    store      Redis, shared by 1 replica\n" in well[1]
+    assert "ok    store      Redis, used by this gateway alone\n" in well[1]
     assert ill[0] == {"kind": "redis", "is_shared": False, "outages": 1} | {
         "reason": ill[0]["reason"]
     }

@@ -68,8 +68,11 @@ def _address(parts: SplitResult, path: str, port: int) -> Address:
     is_unix = parts.scheme == "unix"
     if parts.scheme not in SCHEMES or not (path if is_unix else parts.hostname):
         raise ValueError
-    db = parse_qs(parts.query).get("db", ["0"])[0] if is_unix else path.strip("/") or "0"
-    if not (db.isascii() and db.isdigit()):
+    asked = parse_qs(parts.query, keep_blank_values=True)
+    in_path = "" if is_unix else path.strip("/")
+    db = in_path or asked.get("db", ["0"])[0]
+    # A wish that is passed over in silence (`?ssl=…`) would be taken for granted.
+    if asked.keys() - {"db"} or not (db.isascii() and db.isdigit()):
         raise ValueError
     return Address(
         host="" if is_unix else parts.hostname or "",

@@ -100,7 +100,7 @@ class Recovery:
         if not self.is_shared:
             self._reason = self._connection.reason
             log.warning(
-                "the store of quotas is away (%s): this replica goes by 1/%d of each limit",
+                "the store of quotas is away (%s): each of %d replicas goes by its share of limits",
                 self._reason,
                 self._heartbeat.replicas,
             )
@@ -231,7 +231,7 @@ class Recovery:
         self.outages += 1
         self._since = self._clock()
         log.warning(
-            "the store of quotas is away (%s): this replica goes by 1/%d of each limit",
+            "the store of quotas is away (%s): each of %d replicas goes by its share of limits",
             reason,
             self._heartbeat.replicas,
         )

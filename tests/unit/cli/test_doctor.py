@@ -133,3 +133,26 @@ def test_a_model_list_that_is_none_fails(scripted: Scripted) -> None:
 
     scripted.says("GET /v1/models", {"data": []})
     assert states(scripted)["models"][0] == "warn"
+
+
+@pytest.mark.parametrize(
+    ("store", "state", "said"),
+    [
+        ({}, "ok", "in this gateway's memory"),
+        ({"kind": "redis", "is_shared": True, "replicas": 1}, "ok", "by this gateway alone"),
+        ({"kind": "redis", "is_shared": True, "replicas": 3}, "ok", "shared by 3 replicas"),
+        (
+            {"kind": "redis", "is_shared": False, "replicas": 1, "reason": "refused"},
+            "warn",
+            "alone",
+        ),
+        ({"kind": "redis", "is_shared": False, "replicas": 3}, "warn", "its share of the limits"),
+    ],
+)
+def test_the_store_is_said_to_be_shared_or_away(
+    store: dict[str, object], state: str, said: str
+) -> None:
+    line = doctor._store(store)
+
+    assert (line.check, line.state) == ("store", state)
+    assert said in line.said

@@ -25,6 +25,8 @@ _BLOB = "aGVsbG8gd29ybGQxMjM0NTY3ODkwYWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY
         "id: 12345678901234",
         _BLOB,
         "12345678-1234-1234-1234-123456789012",
+        _UUID.replace("-", "\N{HYPHEN}"),
+        _UUID.replace("-", "\N{NON-BREAKING HYPHEN}"),
     ],
 )
 def test_ids_and_blobs_go_wherever_they_stand(salt: str) -> None:
@@ -43,6 +45,10 @@ def test_ids_and_blobs_go_wherever_they_stand(salt: str) -> None:
         "2026-11-23T12:00:05.123+01:00",
         "[2026-11-23 12:00:05]",
         "(12:00:05 PM)",
+        "12:00:05.123456789",
+        "12:00 p.m. CEST",
+        "12:00 Z",
+        "20261123T1200",
         "12:00:05",
         "3:07 pm",
         "Mon, 23 Nov 2026",
@@ -82,6 +88,7 @@ def test_stamps_go_from_the_edges(stamp: str) -> None:
         ("call 123456789", "call 123456780"),
         ("name it deadbeefdeadbeefdead", "name it deadbeefdeadbeefdeaf"),
         ("use key x9f86d081884c7d659a2fz", "use key x9f86d081884c7d659a2fy"),
+        ("use key z9f86d081884c7d659a2f", "use key z9f86d081884c7d659a2e"),
         ("set AGE_0123456789_MAX to 5", "set AGE_0123456789_MAX to 6"),
     ],
 )

@@ -24,6 +24,10 @@ _DISGUISES = {
     "markdown": "# **Fix** the _failing_ `parser`\n\n- of dates in issue 123\n- and dont break it",
     "list": "1. Fix the failing parser\n2. of dates in issue 123\n 3) and don't break it",
     "tags": "<p>Fix the <b>failing</b> parser<br/>of dates in issue 123 and dont break it</p>",
+    "more tags": '<h1>Fix</h1><ul><li>the <span>failing</span> <a href="#">parser</a></li></ul>\n'
+    "<div><code>of dates</code> in issue 123 and <a>dont</a> break it</div>",
+    "tagged list": "<p>1. Fix the failing parser of dates in issue 123 and dont break it</p>",
+    "signs": "fix th\u212e f\u237ailing \u2374arser of dates in issue 123 and dont break it",
     "fence": "```text\nfix the failing parser of dates in issue 123 and dont break it\n```",
     "emoji": "\U0001f680 fix the failing parser of dates in issue 123 and dont break it \U0001f64f",
     "unseen": "f\u200bix the fai\xadling parser of da\u2060tes in issue 123 and dont break it",
@@ -69,27 +73,6 @@ def test_full_width_letters_are_plain_ones() -> None:
     ],
 )
 def test_what_a_text_comes_to(text: str, tokens: list[str]) -> None:
-    assert normal_form(text) == tokens
-
-
-@pytest.mark.parametrize(
-    ("text", "tokens"),
-    [
-        ("if a < b and c!=d", ["if", "a", "<", "b", "and", "c", "!=", "d"]),
-        ("return x + y", ["return", "x", "+", "y"]),
-        ("while (i<=n) && !done", ["while", "i", "<=", "n", "&&", "done"]),
-        ("f(x)==g(y) || (z)", ["f", "x", "==", "g", "y", "||", "z"]),
-        ("x = 5 -> y => z", ["x", "5", "y", "z"]),
-        ("> quoted\n> again", ["quoted", "again"]),
-        ("a  <  b", ["a", "b"]),
-        ("== marked == and ====", ["marked", "==", "and"]),
-        ("- < b and c", ["b", "and", "c"]),
-        ("<= start and end >=", ["start", "and", "end"]),
-        ("жизнь < смерть", ["жизнь", "<", "смерть"]),
-        ("wow!!! **bold** a*b", ["wow", "bold", "a", "b"]),
-    ],
-)
-def test_signs_of_code_stay_between_what_they_compare(text: str, tokens: list[str]) -> None:
     assert normal_form(text) == tokens
 
 
