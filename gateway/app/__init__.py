@@ -76,6 +76,7 @@ class Application:
         self._jobs: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
+        self.observer = likeness.Observer(secret)
         credentials = tasks.TaskCredentials(hmac.digest(secret, b"task credentials", "sha256"))
         outside = Outside(
             keys=self.registry.keys,
@@ -92,7 +93,7 @@ class Application:
             outside=outside,
             repeats=Repeats(
                 outside,
-                observer=_observer(secret),
+                observer=self.observer,
                 flights=self.flights,
                 secret=hmac.digest(secret, b"sharing", "sha256"),
             ),
@@ -181,6 +182,7 @@ class Application:
         await self._seeding.seed(self.gateway.snapshot.policies)
         if self.shared is not None:
             await self.shared.start()
+        self._start(self._prepare())
         self._start(self._refresh())
         self._start(self.reloader.watch())
         try:
@@ -196,6 +198,10 @@ class Application:
                 async with asyncio.timeout(CLOSE_S):
                     await self.upstream.close()
             await asyncio.to_thread(self.close)
+
+    async def _prepare(self) -> None:
+        """Make what comparing needs: a tenth of a second that no call should have to wait."""
+        await asyncio.to_thread(likeness.prepare, self.observer.lexicon)
 
     async def _refresh(self) -> None:
         while True:
@@ -288,13 +294,6 @@ def new_id() -> str:
     # Ids must differ, not be secret: no system call for each of them.
     digits = f"{_random.getrandbits(72):018x}"
     return f"{time.time_ns() // 1_000_000:012x}7{digits[:3]}a{digits[3:]}"
-
-
-def _observer(secret: bytes) -> likeness.Observer:
-    observer = likeness.Observer(secret)
-    # Now, and not when the first call is to be compared: it takes a tenth of a second.
-    likeness.prepare(observer.lexicon)
-    return observer
 
 
 def _shared(

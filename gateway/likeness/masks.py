@@ -12,13 +12,18 @@ from collections.abc import Sequence
 _ID = re.compile(
     r"[0-9a-fA-F][0-9a-fA-F]{7,}(?:-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})?"
 )
+_OPENED = r"[\[({<\"'`]?(?:0x)?\Z"
+_ID_OPENED = re.compile(_OPENED, re.IGNORECASE)
 _ID_LABEL = re.compile(
     r"(?:(?<![A-Za-z0-9])(?:request|trace|session|correlation|run|message|msg|nonce|salt|seed|ref"
     r"|reference|tag|key|hash|uuid|guid|id|ts|timestamp|time)[ _-]?(?:id)? {0,2}[:=#] {0,2})?"
-    r"[\[({<\"'`]?(?:0x)?\Z",
+    + _OPENED,
     re.IGNORECASE,
 )
+_ID_LABEL_SIGN = re.compile(r"[:=#]")
+_ID_OPENED_MAX = 3
 _ID_LABEL_MAX = 40
+_ID_SIGN_MAX = 6
 _FRACTION = re.compile(r"\.[0-9]{1,9}(?![0-9A-Za-z])")
 _DECIMAL_MIN = 10
 _HEXADECIMAL_MIN = 16
@@ -114,14 +119,21 @@ def _without_ids(text: str) -> str:
         start, end = found.span()
         if not _is_id(found[0]) or text[end : end + 1].isalnum():
             continue
-        label = _ID_LABEL.search(text, max(at, start - _ID_LABEL_MAX), start)
-        label_start = start if label is None else label.start()
+        label_start = _start_of_label(text, at, start)
         if text[label_start - 1 : label_start].isalnum():
             continue
         fraction = _FRACTION.match(text, end) if found[0].isdecimal() else None
         parts += (text[at:label_start], " ")
         at = end if fraction is None else fraction.end()
     return "".join((*parts, text[at:]))
+
+
+def _start_of_label(text: str, least: int, start: int) -> int:
+    """Return where what names or opens the id that starts there starts, or that very place."""
+    may_be_named = _ID_LABEL_SIGN.search(text, max(least, start - _ID_SIGN_MAX), start)
+    label, size = (_ID_LABEL, _ID_LABEL_MAX) if may_be_named else (_ID_OPENED, _ID_OPENED_MAX)
+    found = label.search(text, max(least, start - size), start)
+    return start if found is None else found.start()
 
 
 def _is_id(run: str) -> bool:

@@ -36,11 +36,17 @@ _SPACED = re.compile(
 _SPACED_WIDE = re.compile(r"(?<![^\W_])[A-Za-z](?:([ ._*-])[A-Za-z](?:\1[A-Za-z])*)(?![^\W_])")
 _WIDE_GAP = re.compile(r"[A-Za-z]\s{2,}[A-Za-z]")
 _SPACED_SHARE_MIN = 0.5
+_AS_A = bytes(ord(" ") if code == ord(" ") else ord("a") for code in range(256))
+_CONTINUATIONS = bytes(range(128, 192))
+_THREE_ALONE = b" a a a "
 _SINGLE_RUN = re.compile(rb"\x01{3,}")
 _SINGLES = frozenset("bcdefghjklmnopqrstuvwxyz")
 """One of them at least is in a word that was spaced out: `a` and `i` are words themselves."""
 
 _SPACED_MIN = 3
+_DIGITS_FEW = 24
+"""Up to so many, looking for each is faster than looking at every token."""
+
 _PERIOD_MIN = 4
 
 
@@ -64,7 +70,7 @@ def _tokens(text: str) -> list[str]:
     signs = text.encode().translate(_DIGITS_AS_0, _NO_SIGNS)
     text = _unmarked(text, signs)
     tokens = _split(text, signs)
-    odd = list(filterfalse(str.isalpha, tokens)) if b"0" in signs else []
+    odd = _odd(text, tokens, signs) if b"0" in signs else []
     if odd and (masked := masks.without(text, odd)) != text:
         text = masked
         tokens = _split(text, signs)
@@ -76,6 +82,21 @@ def _tokens(text: str) -> list[str]:
     if text.isascii():
         return tokens
     return [token if token.isascii() else token.casefold() for token in tokens]
+
+
+def _odd(text: str, tokens: list[str], signs: bytes) -> list[str]:
+    """Return the tokens that hold digits, and maybe some that hold no letters."""
+    if signs.count(b"0") > _DIGITS_FEW or not text.isascii():
+        return list(filterfalse(str.isalpha, tokens))
+    words = text.encode().translate(_PLAIN) + b" "
+    as_0 = words.translate(_DIGITS_AS_0)
+    odd: list[str] = []
+    at = as_0.find(b"0")
+    while at >= 0:
+        end = words.index(b" ", at)
+        odd.append(words[words.rfind(b" ", 0, at) + 1 : end].decode())
+        at = as_0.find(b"0", end)
+    return odd
 
 
 def _unmarked(text: str, signs: bytes) -> str:
@@ -100,12 +121,13 @@ def _split(text: str, signs: bytes) -> list[str]:
 
 def _spelt_together(text: str, tokens: list[str], signs: bytes) -> list[str]:
     """Return the tokens with words that were spaced out letter by letter in one piece."""
+    shape = f" {' '.join(tokens)} ".encode().translate(_AS_A, _CONTINUATIONS)
+    if _THREE_ALONE not in shape:
+        return tokens
     try:
         sizes = bytes(map(len, tokens))
     except ValueError:  # some token is longer than a byte can say
         sizes = bytes(min(len(token), 2) for token in tokens)
-    if b"\1\1\1" not in sizes:
-        return tokens
     is_spaced = sizes.count(1) > _SPACED_SHARE_MIN * len(sizes)
     if is_spaced and (closed := _closed_up(text)) != text:
         return _spelt_together("", _split(closed, signs), signs)

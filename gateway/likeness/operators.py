@@ -38,7 +38,7 @@ def keep(text: bytes, words: bytes) -> bytes:
     at = 0
     for found in _SIGN.finditer(text):
         start, end = found.span()
-        if found[0] == b"=":
+        if found[0] == b"=":  # the sign before it is too common to be looked for
             start -= 1
         sign = text[start:end]
         if _is_operator(text, start, end):

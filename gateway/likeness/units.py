@@ -14,6 +14,7 @@ from hashlib import sha256
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
+from numpy.typing import NDArray
 
 from gateway.likeness.lexicon import RECORD_BYTES
 
@@ -64,7 +65,8 @@ class Units:
             records,
             strides=(RECORD_BYTES, RECORD_BYTES),
         )
-        return np.matmul(runs, self._factors).tobytes()
+        blocks: NDArray[np.uint64] = np.matmul(runs, self._factors)
+        return blocks.tobytes()
 
     def _encryptor_of(self, root: str) -> CipherContext:
         key = hmac.digest(self._key, b"goodgate units: root " + root.encode(), sha256)[:16]

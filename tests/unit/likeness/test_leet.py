@@ -121,7 +121,7 @@ def test_reading_never_adds_a_digit(text: str) -> None:
 def test_what_words_can_only_be_is_remembered_up_to_a_bound(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    known = leet._Known()  # noqa: SLF001 - what it keeps is nowhere else to be seen
+    known = leet._Known()
     monkeypatch.setattr(leet, "_KNOWN_MAX", 2)
     assert [known[word] for word in ("pr0mpt", "f1x3d", "sha256")] == ["prompt", "fixed", ""]
     assert known["h" + "3" * 64] == ""

@@ -61,6 +61,7 @@ def test_full_width_letters_are_plain_ones() -> None:
         ("b: a i a", ["baia"]),
         ("b: a i a 1 2", ["baia", "1", "2"]),
         ("q " + "w" * 300, ["q", "w" * 300]),
+        ("x y z " + "w" * 300, ["xyz", "w" * 300]),
         ("1 2 3 4", ["1", "2", "3", "4"]),
         ("a 1 b 2 c", ["a", "1", "b", "2", "c"]),
         ("1 x y z 2", ["1", "xyz", "2"]),
