@@ -441,3 +441,68 @@ def test_a_reply_of_a_flight_is_a_reply() -> None:
         status=200, headers=(), chunks=Remote().chunks, close=Remote().close, stream=False
     )
     assert boarding.carry(empty).status == 200
+
+
+async def test_a_leader_knows_whether_it_is_followed() -> None:
+    play = Playbook()
+    leader = await play.places(LONG)
+    assert not leader.followed
+    follower = asyncio.ensure_future(play.places(LONG))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    assert leader.followed
+
+    leader.close()
+    (await follower).close()
+    assert not (await play.places(LONG, n=2)).followed
+
+
+async def test_a_stream_without_an_end_is_not_kept() -> None:
+    play = Playbook(open_policy("store", ttl="60s"))
+    play.upstream.stream = True
+    play.upstream.pieces = (HELLO,)
+
+    bodies = [await read(await play.asks(LONG, stream=True)) for _ in range(2)]
+
+    assert bodies == [HELLO, HELLO]
+    assert len(play.upstream.calls) == 2
+    assert {settle.completion for settle in settles(play)} == {"truncated"}
+
+
+async def test_a_provider_out_of_reach_is_told_to_a_call_that_shares_nothing() -> None:
+    play = Playbook(open_policy("off"))
+    play.upstream.error = ProviderUnreachable("gone")
+
+    assert (await play.fails(LONG)).code == "provider_unreachable"
+
+
+async def test_a_kept_reply_is_no_way_around_what_a_key_may_use() -> None:
+    play = Playbook(open_policy("store", ttl="60s"))
+    await play.asks(LONG)
+    narrow = play.new_key("alice", models=["another"])
+
+    admission = await play.places(LONG, key=narrow)
+
+    refusal = admission.attempt.decision.refusal
+    assert refusal is not None
+    assert refusal.code == "model_not_allowed"
+    assert play.flights.under_way == 0
+
+
+async def test_what_was_drawn_is_given_back_when_a_call_ends_on_its_way_to_another_replica(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    play = Playbook()
+    relay = led_elsewhere(play, None, monkeypatch)
+
+    async def gone(_share: bytes, _leader: str) -> None:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(relay, "follow", gone)
+
+    with pytest.raises(asyncio.CancelledError):
+        await play.places(LONG)
+
+    assert play.quotas.held == 0
+    assert play.flights.under_way == 0
