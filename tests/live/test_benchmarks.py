@@ -43,11 +43,12 @@ def test_a_target_is_reached_at_its_bound() -> None:
 
     figures = Figures(
         cores=(0, 1),
-        throughput={"bare": rate(100), "goodgate": rate(60)},
-        resident_mb={"goodgate": 81},
+        throughput={"bare": rate(100), "goodgate": rate(45), "goodgate+valkey": rate(39)},
+        resident_mb={"goodgate": 91},
     )
 
     assert {line.name: line.reached for line in targets(figures)} == {
         "calls/s, of bare": True,
+        "calls/s with Valkey, of bare": False,
         "resident, MB": False,
     }
