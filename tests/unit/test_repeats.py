@@ -240,23 +240,44 @@ reuse: {exact: coalesce}
     "options",
     [
         {"temperature": 0.7},
+        {"top_p": 0.5},
         {"n": 2},
-        {"headers": {b"cache-control": b"no-store"}},
-        {"task": "DEMO-1", "user": "different body"},
+        {"headers": {b"cache-control": b"max-age=0, No-Store"}},
     ],
 )
 async def test_calls_that_want_an_answer_of_their_own_get_one(options: dict[str, Any]) -> None:
-    play = Playbook()
+    assert await provider_calls(options, options) == 2
+
+
+@pytest.mark.parametrize("options", [{"user": "another body"}, {"headers": {b"x-beta": b"1"}}])
+async def test_calls_that_differ_in_what_their_provider_sees_share_nothing(
+    options: dict[str, Any],
+) -> None:
+    assert await provider_calls({}, options) == 2
+
+
+async def test_calls_that_agree_in_it_share_even_where_they_are_sampled_if_the_policy_says() -> (
+    None
+):
+    sampled = {"temperature": 0.7}
+
+    assert await provider_calls({"temperature": 0}, {"temperature": 0}) == 1
+    assert await provider_calls(sampled, sampled, open_policy("coalesce_sampled")) == 1
+
+
+async def provider_calls(
+    first: dict[str, Any], second: dict[str, Any], policies: str | None = None
+) -> int:
+    """Return how often a provider is asked when two calls are made at once."""
+    play = Playbook(policies)
     play.upstream.holds = asyncio.Event()
-    first = asyncio.ensure_future(play.asks(LONG))
+    jobs = [asyncio.ensure_future(play.asks(LONG, **first))]
     await play.upstream.waiting.wait()
-    second = asyncio.ensure_future(play.asks(LONG, **options))
-    await asyncio.wait([second], timeout=0.05)
+    jobs.append(asyncio.ensure_future(play.asks(LONG, **second)))
+    await asyncio.wait(jobs[1:], timeout=0.05)
     play.upstream.holds.set()
-
-    await asyncio.gather(first, second)
-
-    assert len(play.upstream.calls) == 2
+    await asyncio.gather(*jobs)
+    return len(play.upstream.calls)
 
 
 async def test_the_task_is_no_part_of_what_must_agree() -> None:

@@ -21,6 +21,7 @@ from gateway.values import (
     Target,
     TaskLink,
     Usage,
+    Verdict,
 )
 
 STAMP = ("r1", 7)
@@ -149,3 +150,16 @@ def test_the_decision_log_names_a_pseudonym() -> None:
     }
     assert (permitted.effect, permitted.code) == ("permit", "")
     assert (refusal.effect, refusal.code) == ("forbid", "task_closed")
+
+
+def test_a_cluster_links_no_two_pseudonyms_of_a_person() -> None:
+    """A prompt repeated next month would otherwise tie the two commitments together."""
+    verdict = Verdict(kind="exact", cluster="0123456789abcdef")
+    made = msgspec.structs.replace(attempt(), verdict=verdict)
+
+    entries = [ledger.intent(made, commitment, ("r", 1)) for commitment in ("m1", "m1", "m2")]
+
+    assert isinstance(entries[0], ledger.Intent)
+    clusters = [entry.cluster for entry in entries if isinstance(entry, ledger.Intent)]
+    assert clusters[0] == clusters[1]
+    assert len({*clusters, verdict.cluster}) == 3
