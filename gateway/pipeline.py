@@ -85,15 +85,15 @@ class Gateway:
         reserve = metering.reserve(call, target, snapshot.prices)
 
         request = self._outside.new_id()
-        asked = self._repeats.read("req_" + request, call, principal, link, target, now)
-        only_results = asked.signature.tool_results_only
+        arrival = self._repeats.read("req_" + request, call, principal, link, target, now)
+        only_results = arrival.signature.tool_results_only
         facts = policy.facts(call, principal, link, reserve, now, tool_results_only=only_results)
         plans = policy.Plans(snapshot.policies, facts, reserve, now)
-        standing = await self._repeats.place(asked, plans, snapshot)
+        standing = await self._repeats.place(arrival, plans, snapshot)
         decision = policy.decide(standing.plan, standing.reservation.readings)
 
         attempt = Attempt(
-            request_id=asked.request_id,
+            request_id=arrival.request_id,
             attempt_id="att_" + request,
             received_at_us=int(now * 1_000_000),
             call=call,
@@ -103,7 +103,7 @@ class Gateway:
             reserve=reserve if standing.served == "forwarded" else NOTHING,
             decision=identity.within_the_key(decision, call, principal),
             verdict=standing.verdict,
-            units=asked.signature.units,
+            units=arrival.signature.units,
             served=standing.served,
             shares=standing.shares,
             catalogue=self._outside.tasks.digest,

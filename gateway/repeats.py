@@ -38,7 +38,7 @@ _REASONS: Final = {
 }
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class Arrival(Struct, frozen=True, kw_only=True):
     """A call, as far as it is known before its likeness."""
 
     request_id: str
@@ -90,11 +90,11 @@ class Repeats:
         link: TaskLink,
         target: Target,
         now: float,
-    ) -> Asked:
+    ) -> Arrival:
         """Return a call with what its turn looks like in its scope: (tenant, principal, task)."""
         scope = self._observer.scope(principal.tenant, principal.id, link.task_id)
         root = link.root_id or link.task_id if link.evidence == "verified" else None
-        return Asked(
+        return Arrival(
             request_id=request_id,
             call=call,
             principal=principal,
@@ -105,19 +105,19 @@ class Repeats:
             now=now,
         )
 
-    async def place(self, asked: Asked, plans: policy.Plans, snapshot: Snapshot) -> Standing:
+    async def place(self, arrival: Arrival, plans: policy.Plans, snapshot: Snapshot) -> Standing:
         """Return where a call stands; whoever gets its boarding carries, follows or closes it."""
-        kind = asked.signature.kind
+        kind = arrival.signature.kind
         if plans.forbidden:
             return Standing(plan=plans.of(kind), reservation=Reservation(id=0))
-        sighting = self._sighting(asked, snapshot)
+        sighting = self._sighting(arrival, snapshot)
         if not sighting.share:
-            return await self._alone(asked, sighting, plans)
+            return await self._alone(arrival, sighting, plans)
         boarding = await self._board(sighting)
         try:
             if boarding.leads:
-                return await self._lead(asked, sighting, plans, boarding)
-            return await self._follow(asked, sighting, plans, boarding)
+                return await self._lead(arrival, sighting, plans, boarding)
+            return await self._follow(arrival, sighting, plans, boarding)
         except BaseException:
             boarding.close()
             raise
@@ -132,13 +132,13 @@ class Repeats:
             failures = boarding.failures
 
     async def _follow(
-        self, asked: Asked, sighting: Sighting, plans: policy.Plans, boarding: sharing.Boarding
+        self, arrival: Arrival, sighting: Sighting, plans: policy.Plans, boarding: sharing.Boarding
     ) -> Standing:
         """Return the standing of a call that gets the reply of one under way here."""
         following = structs.replace(sighting, following=True)
-        offers = plans.offers(asked.signature.kind)
-        seen = await self._outside.quotas.observe(following, offers, asked.now)
-        verdict = _verdict(asked, sighting, seen)
+        offers = plans.offers(arrival.signature.kind)
+        seen = await self._outside.quotas.observe(following, offers, arrival.now)
+        verdict = _verdict(arrival, sighting, seen)
         return Standing(
             plan=plans.of(verdict.kind),
             reservation=seen.reservation,
@@ -149,26 +149,26 @@ class Repeats:
         )
 
     async def _lead(
-        self, asked: Asked, sighting: Sighting, plans: policy.Plans, boarding: sharing.Boarding
+        self, arrival: Arrival, sighting: Sighting, plans: policy.Plans, boarding: sharing.Boarding
     ) -> Standing:
         """Return the standing of a call that nobody in this process can answer."""
-        quotas, offers = self._outside.quotas, plans.offers(asked.signature.kind)
-        seen = await quotas.observe(sighting, offers, asked.now)
+        quotas, offers = self._outside.quotas, plans.offers(arrival.signature.kind)
+        seen = await quotas.observe(sighting, offers, arrival.now)
         if not seen.reply and not seen.leader:
-            return await self._judged(asked, sighting, plans, seen, boarding)
+            return await self._judged(arrival, sighting, plans, seen, boarding)
         try:
             shared = await self._from_elsewhere(seen, boarding)
         except BaseException:
-            await quotas.release(seen.reservation, asked.now)
+            await quotas.release(seen.reservation, arrival.now)
             raise
         if shared is None:
             # It is there no more, and only a share was drawn: begin again, and look no further.
-            await quotas.release(seen.reservation, asked.now)
+            await quotas.release(seen.reservation, arrival.now)
             alone = structs.replace(sighting, share=b"", stored=False)
-            seen = await quotas.observe(alone, offers, asked.now)
-            return await self._judged(asked, alone, plans, seen, boarding)
+            seen = await quotas.observe(alone, offers, arrival.now)
+            return await self._judged(arrival, alone, plans, seen, boarding)
         reply, shares = shared
-        verdict = _verdict(asked, sighting, seen)
+        verdict = _verdict(arrival, sighting, seen)
         return Standing(
             plan=plans.of(verdict.kind),
             reservation=seen.reservation,
@@ -179,19 +179,19 @@ class Repeats:
             shares=shares,
         )
 
-    async def _alone(self, asked: Asked, sighting: Sighting, plans: policy.Plans) -> Standing:
+    async def _alone(self, arrival: Arrival, sighting: Sighting, plans: policy.Plans) -> Standing:
         """Return the standing of a call that shares nothing."""
-        kind, quotas = asked.signature.kind, self._outside.quotas
+        kind, quotas = arrival.signature.kind, self._outside.quotas
         if not sighting.comparable:
             plan = plans.of(kind)
-            reservation = await quotas.draw(plan.draws, asked.now)
+            reservation = await quotas.draw(plan.draws, arrival.now)
             return Standing(plan=plan, reservation=reservation, verdict=Verdict(kind=kind))
-        seen = await quotas.observe(sighting, plans.offers(kind), asked.now)
-        return await self._judged(asked, sighting, plans, seen, None)
+        seen = await quotas.observe(sighting, plans.offers(kind), arrival.now)
+        return await self._judged(arrival, sighting, plans, seen, None)
 
     async def _judged(
         self,
-        asked: Asked,
+        arrival: Arrival,
         sighting: Sighting,
         plans: policy.Plans,
         seen: Observation,
@@ -200,12 +200,12 @@ class Repeats:
         """Return the standing of a call its provider will answer; compare it where it must be."""
         reservation = seen.reservation
         if seen.kind == "undecided":
-            verdict = self._observer.judge(asked.signature, seen.candidates)
+            verdict = self._observer.judge(arrival.signature, seen.candidates)
             offer = plans.of(verdict.kind).offer
             quotas = self._outside.quotas
-            reservation = await quotas.decide(sighting, verdict.cluster, offer, asked.now)
+            reservation = await quotas.decide(sighting, verdict.cluster, offer, arrival.now)
         else:
-            verdict = _verdict(asked, sighting, seen)
+            verdict = _verdict(arrival, sighting, seen)
         return Standing(
             plan=plans.of(verdict.kind),
             reservation=reservation,
@@ -223,15 +223,15 @@ class Repeats:
         reply = await self._flights.join(boarding, seen.leader)
         return None if reply is None else (reply, boarding.leader_request_id)
 
-    def _sighting(self, asked: Asked, snapshot: Snapshot) -> Sighting:
-        signature, call, principal = asked.signature, asked.call, asked.principal
+    def _sighting(self, arrival: Arrival, snapshot: Snapshot) -> Sighting:
+        signature, call, principal = arrival.signature, arrival.call, arrival.principal
         reuse = snapshot.policies.settings.reuse
         comparable = signature.kind == _COMPARED
         eligible = sharing.eligible(reuse.exact, call)
         share = canonical = b""
         if comparable or eligible:
             # Hashed once for both: a long conversation is most of what this costs.
-            seen_by_provider = snapshot.upstream.fingerprint(call, asked.target)
+            seen_by_provider = snapshot.upstream.fingerprint(call, arrival.target)
             fingerprint = hashlib.sha256(seen_by_provider).digest()
             canonical = sharing.canonical(self._secret, fingerprint)
             if eligible:
@@ -241,13 +241,13 @@ class Repeats:
                     principal=principal,
                     fingerprint=fingerprint,
                     policy=snapshot.policies.digest,
-                    provider=asked.target.provider,
-                    model=asked.target.model,
+                    provider=arrival.target.provider,
+                    model=arrival.target.model,
                 )
         return Sighting(
             tenant=principal.tenant,
-            scope=asked.scope,
-            request_id=asked.request_id,
+            scope=arrival.scope,
+            request_id=arrival.request_id,
             comparable=comparable,
             exact=signature.exact,
             features=signature.features,
@@ -258,7 +258,7 @@ class Repeats:
         )
 
 
-def _verdict(asked: Asked, sighting: Sighting, seen: Observation) -> Verdict:
+def _verdict(arrival: Arrival, sighting: Sighting, seen: Observation) -> Verdict:
     """Return what the store could tell without comparing words."""
     if seen.earlier is not None and seen.kind in ("exact", "retry"):
         earlier = seen.earlier
@@ -270,4 +270,4 @@ def _verdict(asked: Asked, sighting: Sighting, seen: Observation) -> Verdict:
         )
     if seen.kind == "new":
         return Verdict(kind="new", cluster=sighting.cluster)
-    return Verdict(kind=asked.signature.kind)
+    return Verdict(kind=arrival.signature.kind)

@@ -54,9 +54,10 @@ class Shared:
             replica=replica,
             find=self._find,
         )
-        self.flights = sharing.Flights(self._relay, ended=self._ended)
+        self.flights = sharing.Flights(self._relay)
         self._connection = connection
-        self._mark = hmac.digest(secret, b"goodgate secret check", "sha256")[:8].hex().encode()
+        self._mark = _mark(secret)
+        self._has_complained = False
         self._jobs: set[asyncio.Future[None]] = set()
 
     async def start(self) -> None:
@@ -87,19 +88,16 @@ class Shared:
             )
             if kept in (None, self._mark):
                 await self._connection.command(b"PEXPIRE", _CHECK, b"%d" % CHECK_MS)
+                self._has_complained = False
                 return
         except (StoreUnavailable, ServerError):
             return  # whoever asks it about a call says so, and goes on alone
-        log.error("%s", DIFFERENT_REPLICAS)
+        if not self._has_complained:
+            self._has_complained = True
+            log.error("%s", DIFFERENT_REPLICAS)
 
     def _find(self, share: bytes) -> sharing.Boarding | None:
         return self.flights.find(share)
-
-    def _ended(self, share: bytes) -> None:
-        self._start(self._drop(share))
-
-    async def _drop(self, share: bytes) -> None:
-        await self.quotas.drop(share)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         job = asyncio.ensure_future(work)
@@ -121,7 +119,7 @@ def check_secret(url: str, secret: bytes) -> None:
         ConfigError: they have, or the URL cannot be used.
 
     """
-    mark = hmac.digest(secret, b"goodgate secret check", "sha256")[:8].hex().encode()
+    mark = _mark(secret)
 
     async def ask() -> bool:
         """Return whether the others' secret is ours, or is not known."""
@@ -138,6 +136,11 @@ def check_secret(url: str, secret: bytes) -> None:
 
     if not asyncio.run(ask()):
         raise ConfigError(DIFFERENT_REPLICAS)
+
+
+def _mark(secret: bytes) -> bytes:
+    """Return what shows that two have the same secret, and nothing of it."""
+    return hmac.digest(secret, b"goodgate secret check", "sha256")[:8].hex().encode()
 
 
 def replica_name(key: bytes) -> str:

@@ -9,6 +9,7 @@ itself is compared together with the end of the one before.
 import hmac
 import itertools
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b, sha256
 from typing import Literal, TypeAlias
 
@@ -26,6 +27,7 @@ SignatureKind: TypeAlias = Literal["short", "continuation", "new"]
 TOKENS_MAX = 4_096
 """Only an exact copy of a longer text is recognised."""
 
+_SCOPES_REMEMBERED_MAX = 4_096
 _RESULTS_CHARACTERS_MAX = 16_000
 _MASKED_CHARACTERS_MIN = 200
 _TELLING_MIN = 3
@@ -59,8 +61,10 @@ class Observer:
         self.lexicon = Lexicon(_key(secret, "words"))
         self._exact = _key(secret, "exact")
         self._units = Units(_key(secret, "units"))
+        # The same few for call after call.
+        self.scope = lru_cache(_SCOPES_REMEMBERED_MAX)(self._scope_of)
 
-    def scope(self, tenant: str, principal_id: str, task_id: str) -> bytes:
+    def _scope_of(self, tenant: str, principal_id: str, task_id: str) -> bytes:
         """Return the 16 bytes that stand for whom, and which task, texts are compared within."""
         parts = (part.encode() for part in (tenant, principal_id, task_id))
         named = b"".join(len(part).to_bytes(4, "big") + part for part in parts)

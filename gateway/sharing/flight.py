@@ -11,7 +11,7 @@ when nobody is left, it is given up at once.
 
 import asyncio
 import copy
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Final
 
 from msgspec import Struct
@@ -31,29 +31,13 @@ _WORTH_ANOTHER_TRY: Final = frozenset({408, 409, 425, 429})
 Jobs = set[asyncio.Future[None]]
 
 
-class Table(dict[bytes, "Flight"]):
-    """The flights that take followers, by their share."""
-
-    def __init__(self, ended: Callable[[bytes], None] | None = None) -> None:
-        """Tell `ended` of each that leaves, if there is such a one."""
-        super().__init__()
-        self._ended = ended
-
-    def leave(self, flight: "Flight") -> None:
-        """Take a flight out, unless another has its place already."""
-        if self.get(flight.share) is flight:
-            del self[flight.share]
-            if self._ended is not None and not flight.is_borrowed:
-                self._ended(flight.share)
-
-
 class Flight(Struct, eq=False):
     """A reply under way. Callers use it through their `Boarding`."""
 
     share: bytes
     request_id: str
     """Of the call that is sent to the provider."""
-    table: Table
+    table: "dict[bytes, Flight]"
     """Where others find it, as long as they may board."""
     jobs: Jobs
     head: Reply | None = None
@@ -92,7 +76,7 @@ class Flight(Struct, eq=False):
         self.is_open = self.direct = True
         if reply.status >= 400 and is_worth_another_try(reply.status):  # noqa: PLR2004 - HTTP
             self.failed = True
-            self.table.leave(self)
+            self._leave_the_table()
         if self.followers:
             self.take_over()
             self._wake()
@@ -114,7 +98,7 @@ class Flight(Struct, eq=False):
         if error is not None:
             self.error = bare(error)
             self.failed = self.failed or not self.parts
-        self.table.leave(self)
+        self._leave_the_table()
         if self.asleep:
             self._wake()
         if self.room is not None:
@@ -141,7 +125,7 @@ class Flight(Struct, eq=False):
         if self.followers:
             self.take_over()
         if self.size > BUFFER_BYTES_MAX:
-            self.table.leave(self)
+            self._leave_the_table()
             if not self.followers and self.direct:
                 self.parts.clear()  # nobody will ever ask for it
 
@@ -229,6 +213,10 @@ class Flight(Struct, eq=False):
             if not self.ended:  # the process is stopping
                 self.pump = None
                 await self.give_up()
+
+    def _leave_the_table(self) -> None:
+        if self.table.get(self.share) is self:
+            del self.table[self.share]
 
     def _wake(self) -> None:
         asleep, self.asleep = self.asleep, []

@@ -6,31 +6,21 @@ a provider from here.
 """
 
 import asyncio
-from collections.abc import Callable
 
 from gateway.errors import GatewayError
 from gateway.sharing import remote
 from gateway.sharing.boarding import Boarding
-from gateway.sharing.flight import Flight, Jobs, Table
+from gateway.sharing.flight import Flight, Jobs
 from gateway.values import Reply
 
 
 class Flights:
     """Where calls that may share a reply find each other."""
 
-    def __init__(
-        self,
-        relay: remote.Relay | None = None,
-        *,
-        ended: Callable[[bytes], None] | None = None,
-    ) -> None:
-        """
-        Share within this process, and through `relay` with other replicas.
-
-        `ended` is told the share of each flight that takes no more followers.
-        """
+    def __init__(self, relay: remote.Relay | None = None) -> None:
+        """Share within this process, and through `relay` with other replicas."""
         self._relay = relay
-        self._table = Table(ended)
+        self._table: dict[bytes, Flight] = {}
         self._jobs: Jobs = set()
 
     @property

@@ -441,10 +441,10 @@ async def test_another_replica_leads_until_it_is_done(
     assert (found.kind, found.leader) == ("exact", "r0")
     assert drawn(found.reservation) == [("shared", True, 9)]
     assert (await one.observe(seen, offers(), NOW)).leader == ""
-    assert not await other.drop(seen.share)
     assert not await other.extend(seen.share)
-    assert await one.drop(seen.share)
-    assert not await one.drop(seen.share)
+    await other.settle(found.reservation, Usage(), 0, NOW)
+    assert (await other.observe(seen, offers(), NOW)).leader == "r0"
+    await one.settle(first.reservation, Usage(), 0, NOW)
     assert (await other.observe(seen, offers(), NOW)).leader == ""
     assert (await one.observe(seen, offers(), NOW)).leader == "r1"
 

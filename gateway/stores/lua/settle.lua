@@ -1,6 +1,6 @@
--- ports.Quotas.settle and release. After counting, remembering.
--- KEYS: counters; then, when a remembered call is marked, ring and words.
--- ARGV: time, own field, packed changes, mark, exact, canonical.
+-- ports.Quotas.settle and release. After counting, remembering, flights.
+-- KEYS: counters; then, when a remembered call is marked, ring and words; then the flight led.
+-- ARGV: time, own field, packed changes, mark, exact, canonical, replica (empty: leads none).
 
 local CHANGE = '<Bdddddd'  -- is budget, reserved, actual, level or ends, at, limit, window_s
 local now, field, changes = clock(ARGV[1]), ARGV[2], ARGV[3]
@@ -41,4 +41,7 @@ while from <= #changes do
 end
 
 if ARGV[4] ~= '' then mark(KEYS[i + 1], KEYS[i + 2], ARGV[5], ARGV[6], ARGV[4], now) end
+if ARGV[7] ~= '' and leader_of(redis.call('GET', KEYS[#KEYS]), now) == ARGV[7] then
+  redis.call('DEL', KEYS[#KEYS])
+end
 return 1

@@ -74,12 +74,8 @@ class Remote(ports.Quotas, Protocol):
         """Go on waiting for a reply others may share."""
         ...
 
-    async def drop(self, share: bytes) -> bool:
-        """Wait for it no more."""
-        ...
 
-
-class _Asked(Struct, frozen=True):
+class _Drawing(Struct, frozen=True):
     """Whose draws they are, and of which cluster."""
 
     tenant: str
@@ -163,39 +159,41 @@ class SharedQuotas:
         """Say how a call is like an earlier one of its scope, and draw what its kind is offered."""
         everything = (offers.new, offers.exact, offers.retry, offers.shared)
         draws = tuple([draw for offer in everything for draw in offer.draws])
-        asked = _Asked(sighting.tenant, sighting.cluster, draws)
-        found = await self._ask(asked, lambda: self._remote.observe(sighting, offers, now))
+        drawing = _Drawing(sighting.tenant, sighting.cluster, draws)
+        found = await self._ask(drawing, lambda: self._remote.observe(sighting, offers, now))
         shares = None
         if found is None:
-            shares = self._alone(asked)
+            shares = self._alone(drawing)
             ours = shares.offers(sighting.tenant, sighting.cluster, offers)
             found = await self._local.observe(sighting, ours, now)
         cluster = found.earlier.cluster if found.earlier is not None else sighting.cluster
-        asked = _Asked(sighting.tenant, cluster, ())
-        return structs.replace(found, reservation=self._file(asked, found.reservation, shares, now))
+        drawing = _Drawing(sighting.tenant, cluster, ())
+        return structs.replace(
+            found, reservation=self._file(drawing, found.reservation, shares, now)
+        )
 
     async def decide(
         self, sighting: Sighting, cluster: str, offer: Offer, now: float
     ) -> Reservation:
         """Draw for a sighting that was undecided; remember it in a cluster when that is taken."""
-        asked = _Asked(sighting.tenant, cluster, offer.draws)
-        made = await self._ask(asked, lambda: self._remote.decide(sighting, cluster, offer, now))
+        drawing = _Drawing(sighting.tenant, cluster, offer.draws)
+        made = await self._ask(drawing, lambda: self._remote.decide(sighting, cluster, offer, now))
         if made is not None:
-            return self._file(asked, made, None, now)
-        shares = self._alone(asked)
+            return self._file(drawing, made, None, now)
+        shares = self._alone(drawing)
         ours = shares.offer(sighting.tenant, cluster, offer)
         made = await self._local.decide(sighting, cluster, ours, now)
-        return self._file(asked, made, shares, now)
+        return self._file(drawing, made, shares, now)
 
     async def draw(self, draws: Sequence[Draw], now: float, *, tenant: str = TENANT) -> Reservation:
         """Take from every quota and budget, or (when one refuses) from none."""
-        asked = _Asked(tenant, "", tuple(draws))
-        made = await self._ask(asked, lambda: self._remote.draw(draws, now, tenant=tenant))
+        drawing = _Drawing(tenant, "", tuple(draws))
+        made = await self._ask(drawing, lambda: self._remote.draw(draws, now, tenant=tenant))
         if made is not None:
-            return self._file(asked, made, None, now)
-        shares = self._alone(asked)
+            return self._file(drawing, made, None, now)
+        shares = self._alone(drawing)
         made = await self._local.draw(shares.draws(tenant, "", draws), now, tenant=tenant)
-        return self._file(asked, made, shares, now)
+        return self._file(drawing, made, shares, now)
 
     async def settle(
         self,
@@ -232,21 +230,16 @@ class SharedQuotas:
 
     async def keep(self, share: bytes, reply: bytes, ttl_s: float) -> None:
         """Keep a reply for calls that share it; in this process alone while the store is away."""
-        nothing = _Asked("", "", ())
+        nothing = _Drawing("", "", ())
         kept = await self._ask(nothing, lambda: _told(self._remote.keep(share, reply, ttl_s)))
         if kept is None:
             await self._local.keep(share, reply, ttl_s)
 
     async def extend(self, share: bytes) -> bool:
         """Go on waiting for a reply others may share; whether nobody else does, as far as known."""
-        nothing = _Asked("", "", ())
+        nothing = _Drawing("", "", ())
         alone = await self._ask(nothing, lambda: self._remote.extend(share))
         return alone is not False
-
-    async def drop(self, share: bytes) -> bool:
-        """Say that we wait for a reply no more; whether we had, as far as is known."""
-        nothing = _Asked("", "", ())
-        return await self._ask(nothing, lambda: self._remote.drop(share)) is True
 
     async def seed(
         self,
@@ -265,28 +258,28 @@ class SharedQuotas:
         self._mirror.count(BudgetKey(tenant, draw_key, "", period_start), unit, used)
         self._recovery.mend_soon()
 
-    async def _ask(self, asked: _Asked, send: Callable[[], Awaitable[_T]]) -> _T | None:
+    async def _ask(self, drawing: _Drawing, send: Callable[[], Awaitable[_T]]) -> _T | None:
         """Return what the store says; None when it says nothing, and what it did is not known."""
         if not await self._recovery.enter():
             return None
         try:
             return await send()
         except StoreUnavailable:
-            self._doubt(asked)
+            self._doubt(drawing)
             return None
         except ServerError as error:
-            self._doubt(asked)
+            self._doubt(drawing)
             self._recovery.complain(error)
             return None
         except asyncio.CancelledError:
-            self._doubt(asked)
+            self._doubt(drawing)
             raise
         finally:
             self._recovery.leave()
 
-    def _alone(self, asked: _Asked) -> Shares:
+    def _alone(self, drawing: _Drawing) -> Shares:
         """Return what this replica may decide by itself, if it may."""
-        if asked.draws and self._mode() == "closed":
+        if drawing.draws and self._mode() == "closed":
             raise StoreUnavailable(
                 "the store of quotas is away, and the policy lets nothing through without it"
                 " (on_store_failure: {quotas: closed}); try again in a moment"
@@ -295,7 +288,7 @@ class SharedQuotas:
         return Shares(self._mirror, self._recovery.state.replicas, self._recovery.outages)
 
     def _file(
-        self, asked: _Asked, made: Reservation, shares: Shares | None, now: float
+        self, drawing: _Drawing, made: Reservation, shares: Shares | None, now: float
     ) -> Reservation:
         """Return a reservation under an id of our own; `shares`: it was made in this process."""
         if not made.id:
@@ -305,7 +298,7 @@ class SharedQuotas:
         for reading in outer.readings:
             if reading.draw.period_start is None:
                 continue
-            key = budget_key(asked.tenant, asked.cluster, reading.draw)
+            key = budget_key(drawing.tenant, drawing.cluster, reading.draw)
             if shares is None and not self._mirror.read(key, reading.draw, reading.remaining):
                 self._recovery.mend_soon()
             if reading.taken:
@@ -368,11 +361,11 @@ class SharedQuotas:
             cluster=key.cluster,
         )
 
-    def _doubt(self, asked: _Asked) -> None:
+    def _doubt(self, drawing: _Drawing) -> None:
         """Note that what these draws came to is not known: the mirror says what is right."""
-        for draw in asked.draws:
+        for draw in drawing.draws:
             if draw.period_start is not None:
-                self._mirror.doubt(budget_key(asked.tenant, asked.cluster, draw), draw)
+                self._mirror.doubt(budget_key(drawing.tenant, drawing.cluster, draw), draw)
         self._recovery.mend_soon()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:

@@ -138,7 +138,8 @@ class RedisQuotas:
         )
         asked = self._asked(sighting, began=began == 1) if status == _TAKEN else None
         drawing = Drawing(sighting.tenant, offer.draws, cluster)
-        return self._open.add(drawing, readings, asked, now)
+        led = flight[0] if flight and status == _TAKEN else b""
+        return self._open.add(drawing, readings, asked, now, led)
 
     async def draw(self, draws: Sequence[Draw], now: float, *, tenant: str = TENANT) -> Reservation:
         """
@@ -209,17 +210,8 @@ class RedisQuotas:
             StoreUnavailable
 
         """
-        return await self._fly(share, b"extend")
-
-    async def drop(self, share: bytes) -> bool:
-        """
-        Say that we wait for a reply no more; whether we had.
-
-        Raises:
-            StoreUnavailable
-
-        """
-        return await self._fly(share, b"drop")
+        key = self._keys.flight(self._seals.tenant(share), share)
+        return bool(await self._call(_FLIGHT, (key,), (self._at(self._now), self._replica)))
 
     async def seed(
         self,
@@ -288,7 +280,9 @@ class RedisQuotas:
             offer = offers.shared if is_shared else _offer(offers, kind)
             cluster = earlier.cluster if earlier is not None else sighting.cluster
             drawing = Drawing(sighting.tenant, offer.draws, cluster)
-            held = self._open.add(drawing, readings, asked, now)
+            leads = bool(sighting.share) and not is_shared and status == _TAKEN
+            led = self._keys.flight(sighting.tenant, sighting.share) if leads else b""
+            held = self._open.add(drawing, readings, asked, now, led)
         try:
             reply = self._seals.open(sighting.share, sealed) if sealed else b""
         except Unfit:  # as if it had never been kept
@@ -318,10 +312,14 @@ class RedisQuotas:
     async def _change(self, found: Open, actual: Sequence[int], mark: bytes, now: float) -> None:
         """Send what becomes of a reservation, and see that it is on its way."""
         keys, changes = reservations.changed(found, actual)
-        args = [self._at(now), self._field, b"".join(changes), mark]
+        exact = canonical = b""
         if found.asked is not None and mark:
             keys += found.asked.keys
-            args += found.asked.exact, found.asked.canonical
+            exact, canonical = found.asked.exact, found.asked.canonical
+        if found.flight:
+            keys.append(found.flight)
+        replica = self._replica if found.flight else b""
+        args = self._at(now), self._field, b"".join(changes), mark, exact, canonical, replica
         if not keys:
             return
         job = asyncio.ensure_future(self._send(keys, args))
@@ -348,10 +346,6 @@ class RedisQuotas:
             self._is_known = False
             raise
 
-    async def _fly(self, share: bytes, what: bytes) -> bool:
-        key = self._keys.flight(self._seals.tenant(share), share)
-        return bool(await self._call(_FLIGHT, (key,), (self._at(self._now), self._replica, what)))
-
     async def _set(self, key: bytes, ends: float, used: int, how: bytes) -> None:
         args = self._at(self._now), self._field, repr(ends).encode(), b"%d" % used, how
         await self._call(_SEED, (key,), args)
@@ -377,7 +371,7 @@ def _script(*parts: str) -> Script:
 _OBSERVE: Final = _script("counting", "remembering", "flights", "observe")
 _DECIDE: Final = _script("counting", "remembering", "flights", "decide")
 _DRAW: Final = _script("counting", "draw")
-_SETTLE: Final = _script("counting", "remembering", "settle")
+_SETTLE: Final = _script("counting", "remembering", "flights", "settle")
 _SEED: Final = _script("counting", "seed")
 _KEEP: Final = _script("counting", "keep")
 _FLIGHT: Final = _script("counting", "flights", "flight")

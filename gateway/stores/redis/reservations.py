@@ -47,6 +47,8 @@ class Open(Struct, frozen=True):
     since: float
     held: tuple[Held, ...]
     asked: Asked | None
+    flight: bytes
+    """Key of the flight it leads; empty when it leads none."""
 
 
 class Drawing(Struct, frozen=True):
@@ -71,7 +73,12 @@ class Reservations:
         return len(self._open)
 
     def add(
-        self, drawing: Drawing, readings: bytes, asked: Asked | None, now: float
+        self,
+        drawing: Drawing,
+        readings: bytes,
+        asked: Asked | None,
+        now: float,
+        flight: bytes = b"",
     ) -> Reservation:
         """Return the handle of what was drawn and remembered, as an answer says."""
         told: list[Reading] = []
@@ -85,9 +92,9 @@ class Reservations:
                 Reading(draw=draw, taken=taken == 1, retry_after_s=wait_s, remaining=int(left))
             )
         self._last_id += 1
-        if held or asked is not None:
+        if held or asked is not None or flight:
             self._let_go(now)
-            self._open[self._last_id] = Open(now, tuple(held), asked)
+            self._open[self._last_id] = Open(now, tuple(held), asked, flight)
         return Reservation(id=self._last_id, readings=tuple(told))
 
     def pop(self, reservation: Reservation) -> Open | None:

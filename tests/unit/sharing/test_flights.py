@@ -267,17 +267,16 @@ async def test_stopping_ends_every_reply_that_is_read_beside_its_callers(
     assert (flights.under_way, flights.jobs, source.closed) == (0, 0, 1)
 
 
-async def test_it_says_which_replies_it_reads_and_when_one_takes_nobody_else() -> None:
-    over: list[bytes] = []
-    flights = sharing.Flights(ended=over.append)
+async def test_it_says_which_replies_it_reads() -> None:
+    flights = sharing.Flights()
     source = Source(b"a", ended=True)
     reply = flights.board(SHARE, "req_1").carry(source.reply())
     kept = sharing.unpack(sharing.pack("req_0", stream=True, headers=(), body=b"b"))
     assert kept is not None
     stored = flights.board(b"t" * 32, "req_2").carry_stored(kept)
-    while_under_way = (flights.under_way, flights.shares(), list(over))
+    while_under_way = (flights.under_way, flights.shares())
     for each in (reply, stored):
         assert [chunk async for chunk in each.chunks]
 
-    assert while_under_way == (2, [SHARE], [])
-    assert (flights.under_way, flights.shares(), over) == (0, [], [SHARE])
+    assert while_under_way == (2, [SHARE])
+    assert (flights.under_way, flights.shares()) == (0, [])
