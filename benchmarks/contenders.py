@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
-from ruamel.yaml import YAML
+import yaml
 
 from benchmarks.programs import ENVIRONMENT, ROOT, Program
 
@@ -139,12 +139,11 @@ def _clean_environment() -> dict[str, str]:
 def raise_limits(shipped: Path, folder: Path) -> None:
     """Copy a policy, its quotas and budgets a million times as large."""
     folder.mkdir()
-    yaml = YAML(typ="rt")
-    document = yaml.load(shipped.read_text())
+    document = yaml.safe_load(shipped.read_text())
     for rule in document.get("rules", []):
         for limits in (rule.get("quota") or {}, rule.get("budget") or {}):
             for unit in ("calls", "tokens", "cost_usd"):
                 if unit in limits:
                     limits[unit] = limits[unit] * RAISED
     with (folder / shipped.name).open("w") as file:
-        yaml.dump(document, file)
+        yaml.safe_dump(document, file)

@@ -40,6 +40,13 @@ class Admission(Struct, frozen=True, kw_only=True):
         """Return whether others go by its reply: then it is read to its end, whoever hangs up."""
         return self.boarding is not None and self.boarding.followed
 
+    async def release(self, outside: ports.Outside) -> None:
+        """Give back all that was drawn: the call is not made."""
+        now = outside.clock()
+        await outside.quotas.release(self.reservation, now)
+        if any(reading.taken for reading in self.reservation.readings):
+            outside.ledger.note(ledger.released(self.attempt, round(now * 1_000_000)))
+
     def close(self) -> None:
         """Give up the seat, if no reply came of it: others may be waiting for one."""
         if self.boarding is not None:
@@ -138,10 +145,11 @@ class Passage:
             cost_usd=cost,
             completion=completion,
             status=self._status,
-            settled_at_us=int(now * 1_000_000),
+            settled_at_us=round(now * 1_000_000),
             first_token_us=self._first_token_us,
         )
         record = self._outside.ledger
+        record.note(ledger.outcome(attempt, result, nano_usd))
         await record.append(ledger.settle(attempt, result, record.stamp()))
 
     def _usage(self, figures: Figures) -> Usage:
@@ -181,5 +189,5 @@ class Passage:
         return wire.reader(self._admission.attempt.call, status=reply.status, stream=reply.stream)
 
     def _since_receipt(self) -> int:
-        now_us = int(self._outside.clock() * 1_000_000)
+        now_us = round(self._outside.clock() * 1_000_000)
         return max(0, now_us - self._admission.attempt.received_at_us)

@@ -1,7 +1,7 @@
 """
 The line: the path of one call, from the bytes that arrive to the entry left behind.
 
-    find key, authenticate -> parse -> link the task -> observe likeness, plan, draw quotas
+    find key, authenticate -> parse -> link the task -> plan, observe likeness, draw quotas
     -> decide -> intent to the ledger -> send upstream, metering as bytes pass
     -> settle quotas and ledger before the last byte leaves
 
@@ -17,7 +17,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from gateway import identity, ledger, metering, policy, ports, tasks, wire
+from gateway import identity, ledger, planning, policy, ports, tasks, wire
 from gateway.errors import GatewayError
 from gateway.linking import Linking
 from gateway.passage import Admission, Passage, Snapshot
@@ -77,36 +77,33 @@ class Gateway:
         self, inbound: Inbound, principal: Principal, task_credential: str = ""
     ) -> Admission:
         """Decide about one call. Refusals are recorded here, permits in `forward`."""
-        snapshot, now = self.snapshot, self._outside.clock()
+        outside, snapshot = self._outside, self.snapshot
+        now = outside.clock()
 
         call = wire.parse(inbound)
         link = await self._linking.link(call, principal, task_credential, now)
-        target = snapshot.upstream.target(call)
-        reserve = metering.reserve(call, target, snapshot.prices)
 
-        request = self._outside.new_id()
-        arrival = self._repeats.read("req_" + request, call, principal, link, target, now)
-        only_results = arrival.signature.tool_results_only
-        facts = policy.facts(call, principal, link, reserve, now, tool_results_only=only_results)
-        plans = policy.Plans(snapshot.policies, facts, reserve, now)
-        standing = await self._repeats.place(arrival, plans, snapshot)
+        request = outside.new_id()
+        arrival = self._repeats.read("req_" + request, call, principal, link, now)
+        prospect = await planning.look_ahead(outside.quotas, snapshot, arrival)
+        standing = await self._repeats.place(arrival, prospect, snapshot)
         decision = policy.decide(standing.plan, standing.reservation.readings)
 
         attempt = Attempt(
             request_id=arrival.request_id,
             attempt_id="att_" + request,
-            received_at_us=int(now * 1_000_000),
+            received_at_us=round(now * 1_000_000),
             call=call,
             principal=principal,
             link=link,
-            target=target,
-            reserve=reserve if standing.served == "forwarded" else NOTHING,
+            target=prospect.target,
+            reserve=prospect.reserve if standing.served == "forwarded" else NOTHING,
             decision=identity.within_the_key(decision, call, principal),
             verdict=standing.verdict,
             units=arrival.signature.units,
             served=standing.served,
             shares=standing.shares,
-            catalogue=self._outside.tasks.digest,
+            catalogue=outside.tasks.digest,
             prices=snapshot.prices.digest,
         )
         admission = Admission(
@@ -117,12 +114,14 @@ class Gateway:
             reply=standing.reply,
         )
         if standing.plan.errors:
-            self._outside.tally.condition_failed(len(standing.plan.errors))
+            outside.tally.condition_failed(len(standing.plan.errors))
         if standing.verdict is not None:
-            self._outside.tally.recognised(standing.verdict.kind)
-            facts = plans.facts(standing.verdict)
-        pseudonym = self._outside.pseudonyms.weekly(principal.id, attempt.received_at_us)
-        self._outside.ledger.note(ledger.decision(attempt, facts, pseudonym))
+            outside.tally.recognised(standing.verdict.kind)
+        if attempt.decision.would_have:
+            outside.tally.would_have(attempt.decision.would_have)
+        facts = prospect.plans.facts(standing.verdict or arrival.unseen)
+        readings = standing.reservation.readings
+        outside.ledger.note(ledger.decision(attempt, facts, readings, outside.pseudonyms.weekly))
         if attempt.decision.refusal is not None:
             await self._refuse(admission)
         return admission
@@ -152,7 +151,7 @@ class Gateway:
             await intended
         except GatewayError:
             await reply.close()
-            await outside.quotas.release(admission.reservation, outside.clock())
+            await admission.release(outside)
             raise
         except asyncio.CancelledError:
             await reply.close()
@@ -188,7 +187,7 @@ class Gateway:
         admission.close()
         if admission.reply is not None:
             await admission.reply.close()
-        await outside.quotas.release(admission.reservation, outside.clock())
+        await admission.release(outside)
         await outside.ledger.append(
             ledger.refusal(attempt, self._commitment(attempt), outside.ledger.stamp())
         )

@@ -25,6 +25,7 @@ from gateway.values import (
     Sighting,
     Target,
     Task,
+    Terms,
     Usage,
 )
 
@@ -87,6 +88,10 @@ class Quotas(Protocol):
         """
         ...
 
+    async def levels(self, draws: Sequence[Draw], now: float, *, tenant: str) -> tuple[int, ...]:
+        """Return what is used of each budget drawn on, under way or settled; draw nothing."""
+        ...
+
     async def settle(
         self,
         reservation: Reservation,
@@ -132,7 +137,7 @@ class Ledger(Protocol):
         """Make everything appended so far durable now."""
         ...
 
-    def note(self, record: ledger.DecisionRecord) -> None:
+    def note(self, record: ledger.DecisionRecord | ledger.OutcomeRecord) -> None:
         """Add to the decision log, some time soon."""
         ...
 
@@ -156,9 +161,9 @@ class Upstream(Protocol):
         """Return the models callers may ask for by name, sorted; a catch-all is none."""
         ...
 
-    def target(self, call: Call) -> Target:
+    def target(self, call: Call, terms: Terms = ...) -> Target:
         """
-        Return who answers a call.
+        Return who answers a call, as its caller asked or as rules want it.
 
         Raises:
             ModelUnknown: nobody serves the model, and there is no catch-all.
@@ -207,6 +212,10 @@ class Tally(Protocol):
 
     def condition_failed(self, count: int) -> None:
         """Count conditions of rules that erred at run time."""
+        ...
+
+    def would_have(self, rules: Sequence[str]) -> None:
+        """Count what shadow rules would have refused or sent elsewhere, by their ids."""
         ...
 
     def recognised(self, kind: LikenessKind) -> None:

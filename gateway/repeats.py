@@ -15,8 +15,9 @@ from typing import Final
 from msgspec import Struct, structs
 
 from gateway import policy, ports, sharing
-from gateway.likeness import Observer, Signature
+from gateway.likeness import Observer
 from gateway.passage import Snapshot
+from gateway.planning import Arrival, Prospect
 from gateway.values import (
     Call,
     Observation,
@@ -36,19 +37,6 @@ _REASONS: Final = {
     "exact": "the same text",
     "retry": "the same call, which its provider failed",
 }
-
-
-class Arrival(Struct, frozen=True, kw_only=True):
-    """A call, as far as it is known before its likeness."""
-
-    request_id: str
-    call: Call
-    principal: Principal
-    link: TaskLink
-    target: Target
-    scope: bytes
-    signature: Signature
-    now: float
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -88,7 +76,6 @@ class Repeats:
         call: Call,
         principal: Principal,
         link: TaskLink,
-        target: Target,
         now: float,
     ) -> Arrival:
         """Return a call with what its turn looks like in its scope: (tenant, principal, task)."""
@@ -99,18 +86,17 @@ class Repeats:
             call=call,
             principal=principal,
             link=link,
-            target=target,
             scope=scope,
             signature=self._observer.observe(call.turn, scope=scope, root=root),
             now=now,
         )
 
-    async def place(self, arrival: Arrival, plans: policy.Plans, snapshot: Snapshot) -> Standing:
+    async def place(self, arrival: Arrival, prospect: Prospect, snapshot: Snapshot) -> Standing:
         """Return where a call stands; whoever gets its boarding carries, follows or closes it."""
-        kind = arrival.signature.kind
+        kind, plans = arrival.signature.kind, prospect.plans
         if plans.forbidden:
             return Standing(plan=plans.of(kind), reservation=Reservation(id=0))
-        sighting = self._sighting(arrival, snapshot)
+        sighting = self._sighting(arrival, prospect.target, snapshot)
         if not sighting.share:
             return await self._alone(arrival, sighting, plans)
         boarding = await self._board(sighting)
@@ -223,7 +209,7 @@ class Repeats:
         reply = await self._flights.join(boarding, seen.leader)
         return None if reply is None else (reply, boarding.leader_request_id)
 
-    def _sighting(self, arrival: Arrival, snapshot: Snapshot) -> Sighting:
+    def _sighting(self, arrival: Arrival, target: Target, snapshot: Snapshot) -> Sighting:
         signature, call, principal = arrival.signature, arrival.call, arrival.principal
         reuse = snapshot.policies.settings.reuse
         comparable = signature.kind == _COMPARED
@@ -231,7 +217,7 @@ class Repeats:
         share = canonical = b""
         if comparable or eligible:
             # Hashed once for both: a long conversation is most of what this costs.
-            seen_by_provider = snapshot.upstream.fingerprint(call, arrival.target)
+            seen_by_provider = snapshot.upstream.fingerprint(call, target)
             fingerprint = hashlib.sha256(seen_by_provider).digest()
             canonical = sharing.canonical(self._secret, fingerprint)
             if eligible:
@@ -241,8 +227,8 @@ class Repeats:
                     principal=principal,
                     fingerprint=fingerprint,
                     policy=snapshot.policies.digest,
-                    provider=arrival.target.provider,
-                    model=arrival.target.model,
+                    provider=target.provider,
+                    model=target.model,
                 )
         return Sighting(
             tenant=principal.tenant,

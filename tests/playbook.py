@@ -25,12 +25,13 @@ from gateway.repeats import Repeats
 from gateway.stores.memory import MemoryQuotas
 from gateway.stores.memory_ledger import MemoryLedger
 from gateway.stores.memory_registry import MemoryRegistry
-from gateway.values import Call, Inbound, Reply, Target, Task
+from gateway.values import Call, Inbound, Reply, Target, Task, Terms
 from gateway.web.metrics import Tally
 
 PEPPER = b"p" * 32
 SECRET = b"s" * 32
 HIDDEN = (b"authorization", b"x-task-id", b"x-stainless-retry-count")
+AS_ASKED = Terms()
 OBSERVER = likeness.Observer(SECRET)
 START = 1_767_603_600.0  # 2026-01-05 09:00 UTC
 POLICIES = Path(__file__).parent.parent / "policies" / "default.yaml"
@@ -50,6 +51,7 @@ class ScriptedUpstream:
         self.stream = False
         self.error: BaseException | None = None
         self.calls: list[Call] = []
+        self.targets: list[Target] = []
         self.called = asyncio.Event()
         self.waiting = asyncio.Event()
         self.closed = 0
@@ -60,18 +62,25 @@ class ScriptedUpstream:
         """Return the one model there is."""
         return ("gpt-4o",)
 
-    def target(self, call: Call) -> Target:
-        """Return the provider, whatever is asked for."""
-        return Target(provider="scripted", model=call.model, format="openai")
+    def target(self, call: Call, terms: Terms = AS_ASKED) -> Target:
+        """Return the provider, or what rules want instead."""
+        return Target(
+            provider=terms.provider or "scripted",
+            model=terms.model or call.model,
+            format="openai",
+            output_tokens_max=terms.output_tokens_max,
+            headers=terms.headers,
+        )
 
     def fingerprint(self, call: Call, target: Target) -> bytes:
         """Return what the provider sees: the body, and the headers that are no secret."""
         headers = {k: v for k, v in call.inbound.headers.items() if k not in HIDDEN}
-        return call.inbound.body + repr(sorted(headers.items())).encode()
+        return call.inbound.body + repr((target, sorted(headers.items()))).encode()
 
     async def send(self, call: Call, target: Target) -> Reply:
         """Return the scripted reply."""
         self.calls.append(call)
+        self.targets.append(target)
         self.called.set()
         if self.error is not None:
             raise self.error
@@ -201,6 +210,11 @@ class Playbook:
         except GatewayError as error:
             return error
         raise AssertionError("the call was answered")
+
+    def decisions(self) -> list[ledger.DecisionRecord]:
+        """Return what was decided, as the decision log has it."""
+        log = self.ledger.decision_log(0, 2**62)
+        return [each for each in log if isinstance(each, ledger.DecisionRecord)]
 
     def entries(self) -> list[ledger.Leaf]:
         """Return what the ledger holds, in order."""

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 from prometheus_client.parser import text_string_to_metric_families
-from ruamel.yaml import YAML
 
 from gateway.values import Usage
 from gateway.web.metrics import Exposition, Tally
@@ -22,7 +22,7 @@ SUFFIXES = ("", "_total", "_bucket", "_count", "_sum")
 
 
 def load(path: Path) -> Any:
-    return YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ from gateway import __version__, likeness, metering, settings, sharing, tasks
 from gateway.app import budgets, demo, sources
 from gateway.app.reloading import Reloader
 from gateway.errors import ConfigError, RegistryUnavailable
+from gateway.ledger.pseudonyms import Weekly
 from gateway.passage import Snapshot
 from gateway.pipeline import Gateway
 from gateway.ports import Outside
@@ -60,16 +61,17 @@ class Application:
         pepper = secrets.load_or_create(data, "pepper", options.pepper or found.deployment.pepper)
 
         self.data = data
-        self.warnings = found.deployment.warnings
+        self.warnings = (*found.deployment.warnings, *found.notes)
 
         self.registry = Registry.open(data, create=True)
-        self.ledger = Ledger.open(data, secret=secret, clock=time.time)
+        self.ledger = Ledger.open(data, secret=secret, clock=clock)
+        self._keep(found)
         self.shared = _shared(options, data, secret, self._on_store_failure)
         self.quotas: memory.MemoryQuotas | SharedQuotas = (
             self.shared.quotas if self.shared else memory.MemoryQuotas()
         )
         self.flights = self.shared.flights if self.shared else sharing.Flights()
-        self._seeding = budgets.Seeding(self.quotas, self.ledger, time.time)
+        self._seeding = budgets.Seeding(self.quotas, self.ledger, clock)
         self.tally = Tally()
         self.pepper = pepper
         self.upstream = Providers(found.deployment)
@@ -85,7 +87,7 @@ class Application:
             ledger=self.ledger,
             pseudonyms=self.ledger,
             tally=self.tally,
-            clock=time.time,
+            clock=clock,
             new_id=new_id,
         )
         self.gateway = Gateway(
@@ -100,14 +102,19 @@ class Application:
             credentials=credentials,
             pepper=pepper,
         )
-        self.reloader = Reloader(options, environ, swap=self._swap, clock=time.time)
+        self.reloader = Reloader(options, environ, swap=self._swap, clock=clock)
         context = api.Api(
             registry=self.registry,
             ledger=self.ledger,
             reading=self.ledger.reading,
+            decisions=self.ledger.reading,
+            weekly=self.ledger.weekly,
+            weekly_apart=lambda: Weekly(secret).of,
+            flush=self.ledger.flush,
+            policies=lambda: self.gateway.snapshot.policies,
             credentials=credentials,
             pepper=pepper,
-            clock=time.time,
+            clock=clock,
             new_id=new_id,
             reload=self.reloader.reload,
             status=self.status,
@@ -172,8 +179,14 @@ class Application:
         self.gateway.snapshot = Snapshot(
             policies=found.policies, upstream=upstream, prices=found.prices
         )
+        self._keep(found)
         self._start(earlier.close())
         return found.policies.digest
+
+    def _keep(self, found: sources.Sources) -> None:
+        """Keep what is in force by its digest: decisions must be explained long after it."""
+        at_us = round(clock() * 1_000_000)
+        self.ledger.keep_policies(found.policies.digest, found.files, at_us)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncGenerator[None, None]:
@@ -287,6 +300,15 @@ def build(options: settings.Settings, environ: Mapping[str, str]) -> Application
             "on the embedded one."
         )
     return Application(options, environ)
+
+
+def clock() -> float:
+    """
+    Return Unix time in seconds, to a whole microsecond.
+
+    Records hold microseconds: so whoever replays them counts at the very instants the line did.
+    """
+    return time.time_ns() // 1_000 / 1_000_000
 
 
 def new_id() -> str:

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from gateway import settings
 from gateway.app import sources
+from gateway.app.folders import TEAMS
 from gateway.errors import GatewayError
 
 log = logging.getLogger("goodgate.reload")
@@ -64,6 +65,8 @@ class Reloader:
                 self.state.error = str(error)
                 log.warning("reload refused, the last good version stays in force: %s", error)
                 raise
+            for note in found.notes:
+                log.warning("%s", note)
             digest = await self._swap(found)
             self.state = State(succeeded_at=self._clock())
             return digest
@@ -75,12 +78,22 @@ class Reloader:
 
     async def watch(self) -> None:
         """Reload whenever a file changes, for ever."""
-        folder = sources.policy_folder(self._options.policies)
-        # The folders are watched, not the files: editors and git replace a file by renaming.
+        while True:
+            await self._watch(self._watched())
+
+    def _watched(self) -> set[Path]:
+        """Return the folders to watch: editors and git replace a file by renaming."""
+        folder, config = sources.policy_folder(self._options.policies), self._options.config
         watched = {folder if folder.is_dir() else folder.parent}
-        config = self._options.config
+        if (folder / TEAMS).is_dir():
+            watched.add(folder / TEAMS)
         if config is not None:
             watched.add(config.resolve().parent)
+        return watched
+
+    async def _watch(self, watched: set[Path]) -> None:
+        """Reload whenever a file in some folders changes, until there are others to watch."""
+        config = self._options.config
 
         def matters(_: watchfiles.Change, name: str) -> bool:
             """Return whether a changed file is one of ours."""
@@ -88,10 +101,12 @@ class Reloader:
             if config is not None and path.name == config.name:
                 return True
             # Kubernetes swaps a whole folder behind the symbolic link `..data`.
-            return path.suffix in {".yaml", ".yml"} or path.name == "..data"
+            return path.suffix in {".yaml", ".yml"} or path.name in {"..data", TEAMS}
 
         changes = watchfiles.awatch(  # pyright: ignore[reportUnknownMemberType] - it may use trio
             *watched, watch_filter=matters, recursive=False, debounce=200, step=50
         )
         async for _ in changes:
             await self.try_to_reload()
+            if self._watched() != watched:
+                return

@@ -4,64 +4,11 @@ Reading a document's fields by type, collecting every mistake instead of the fir
 Each message says what was read, what was expected, and the nearest valid name.
 """
 
-import difflib
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
-from gateway.documents.strict import Node
-from gateway.errors import ConfigError
-
-MISTAKES_SHOWN_MAX = 100
-
-
-class Problems:
-    """Every mistake found, so that all are told at once."""
-
-    def __init__(self) -> None:
-        self._found: set[tuple[str, int, int, str]] = set()
-
-    def __len__(self) -> int:
-        """Return how many mistakes were found."""
-        return len(self._found)
-
-    def add(self, node: Node, message: str, *, key: str = "") -> None:
-        """Note a mistake at a node, or (when it is a mapping) at one of its keys."""
-        line, col = node.key_places.get(key, (node.line, node.col))
-        self._found.add((node.name, line, col, message))
-
-    def add_at(self, name: str, line: int, col: int, message: str) -> None:
-        """Note a mistake at a place that is no node's."""
-        self._found.add((name, line, col, message))
-
-    def add_error(self, error: ConfigError) -> None:
-        """Note the mistake of a file that could not be parsed."""
-        name, line, col, message = str(error).rsplit(": ", 1)[0], 0, 0, str(error)
-        place = _PLACE.match(message)
-        if place is not None:
-            name, line, col = place["name"], int(place["line"]), int(place["col"])
-            message = message[place.end() :]
-        self._found.add((name, line, col, message))
-
-    def raise_if_any(self) -> None:
-        """Raise one ConfigError with a line for each mistake, in the order of the files."""
-        if not self._found:
-            return
-        ordered = sorted(self._found)
-        lines = [f"{name}:{line}:{col}: {said}" for name, line, col, said in ordered]
-        if len(lines) > MISTAKES_SHOWN_MAX:
-            more = len(lines) - MISTAKES_SHOWN_MAX
-            lines = [*lines[:MISTAKES_SHOWN_MAX], f"… and {more} more"]
-        raise ConfigError("\n".join(lines))
-
-
-_PLACE = re.compile(r"(?P<name>.*?):(?P<line>\d+):(?P<col>\d+): ")
-
-
-def nearest(word: str, names: Iterable[str]) -> str:
-    """Return `; did you mean 'x'?` for the name nearest to a word; empty when none is near."""
-    found = difflib.get_close_matches(word[:100], list(names), n=1, cutoff=0.6)
-    return f"; did you mean {found[0]!r}?" if found else ""
+from gateway.documents.nodes import Node
+from gateway.documents.problems import Problems, nearest
 
 
 class Fields:

@@ -12,6 +12,8 @@ from gateway.ledger.entry import (
     DecisionRecord,
     Intent,
     Leaf,
+    Level,
+    OutcomeRecord,
     Query,
     Refusal,
     Reveal,
@@ -19,7 +21,15 @@ from gateway.ledger.entry import (
     decode,
     encode,
 )
-from gateway.ledger.recording import decision, intent, is_linked, refusal, settle
+from gateway.ledger.recording import (
+    decision,
+    intent,
+    is_linked,
+    outcome,
+    refusal,
+    released,
+    settle,
+)
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -28,6 +38,8 @@ __all__ = [
     "DecisionRecord",
     "Intent",
     "Leaf",
+    "Level",
+    "OutcomeRecord",
     "Query",
     "Refusal",
     "Reveal",
@@ -37,6 +49,8 @@ __all__ = [
     "encode",
     "intent",
     "is_linked",
+    "outcome",
     "refusal",
+    "released",
     "settle",
 ]

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from gateway.ledger import projection
 from gateway.ledger.entry import CostIntent, CostSettle, Query
+from gateway.values import BudgetUnit
 
 _HOUR_US = 3_600_000_000
 
@@ -102,7 +103,7 @@ def spent(
     sums: Mapping[HourKey, HourSum],
     since_us: int,
     columns: Sequence[str],
-    unit: projection.SpentUnit,
+    unit: BudgetUnit,
 ) -> list[tuple[tuple[str, ...], int]]:
     """Return what hours came to by columns; nothing where a person or a task is asked for."""
     if {"principal", "task_id", "root_id"}.intersection(columns):

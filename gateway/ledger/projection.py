@@ -10,10 +10,11 @@ see what instead is for `reports` to say.
 import datetime
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from gateway.errors import ConfigError
 from gateway.ledger.entry import Intent, Query, Refusal, Settle
+from gateway.values import BudgetUnit
 
 Row: TypeAlias = dict[str, Any]
 """One call, by the names of `COLUMNS`."""
@@ -64,7 +65,6 @@ SPENT_BY: Mapping[str, str] = {
 }
 """Which column of the ledger holds what a budget's `by` names."""
 
-SpentUnit: TypeAlias = Literal["calls", "tokens", "cost_usd"]
 Spent: TypeAlias = list[tuple[tuple[str, ...], int]]
 """Values of the columns asked for, and the sum: calls, tokens, or nano-dollars."""
 
@@ -185,7 +185,7 @@ def part(
     call: Intent | Refusal,
     settle: Settle,
     columns: Sequence[str],
-    unit: SpentUnit,
+    unit: BudgetUnit,
     names: Mapping[str, str],
 ) -> tuple[tuple[str, ...], int]:
     """Return what one call adds to a budget; `names` say who a commitment stands for."""

@@ -18,6 +18,7 @@ _WEEK_US = 7 * 86_400 * 1_000_000
 _MONDAY_US = 4 * 86_400 * 1_000_000
 """The first Monday of Unix time, 5 January 1970."""
 SALT_BYTES = 16
+_WEEKS_MAX = 2
 COMMITMENT_HEX = 32
 WEEKLY_HEX = 16
 
@@ -46,20 +47,55 @@ def persons(salts: Iterable[Salt]) -> dict[str, str]:
     return {commitment(each.salt, each.principal): each.principal for each in salts}
 
 
+def week_of(at_us: int) -> int:
+    """Return the number of the ISO week of a moment (Unix microseconds); it begins on a Monday."""
+    return (at_us - _MONDAY_US) // _WEEK_US
+
+
+class Weekly:
+    """Weekly pseudonyms, each worked out once. Two weeks are remembered, and no more."""
+
+    def __init__(self, secret: bytes) -> None:
+        """Derive the key of all pseudonyms from the deployment's secret."""
+        self._key = hmac.digest(secret, b"goodgate weekly pseudonyms", "sha256")
+        self._weeks: dict[int, dict[str, str]] = {}
+
+    def of(self, name: str, at_us: int) -> str:
+        """Return the pseudonym of a name in the ISO week of `at_us`: 16 hex digits."""
+        week = week_of(at_us)
+        made = self._weeks.get(week)
+        if made is None:
+            made = self._turn_to(week)
+        found = made.get(name)
+        if found is None:
+            year, number, _ = (_EPOCH + datetime.timedelta(microseconds=at_us)).isocalendar()
+            text = f"{year}-W{number:02}\0{name}"
+            found = hmac.digest(self._key, text.encode(), "sha256").hex()[:WEEKLY_HEX]
+            made[name] = found
+        return found
+
+    def _turn_to(self, week: int) -> dict[str, str]:
+        if len(self._weeks) >= _WEEKS_MAX:
+            del self._weeks[next(iter(self._weeks))]
+        made: dict[str, str] = {}
+        self._weeks[week] = made
+        return made
+
+
 class Names:
     """Commitments and weekly pseudonyms, each worked out once."""
 
     def __init__(
         self, *, secret: bytes, random: Callable[[int], bytes], known: Iterable[Salt] = ()
     ) -> None:
-        self._key = hmac.digest(secret, b"goodgate weekly pseudonyms", "sha256")
+        self.weekly: Callable[[str, int], str] = Weekly(secret).of
+        """The pseudonym of a name in the ISO week of a moment (Unix microseconds)."""
         self._random = random
         self._commitments = {
             (each.month, each.principal): commitment(each.salt, each.principal) for each in known
         }
         self._month = ""
         self._month_us = range(0)
-        self._weekly: dict[tuple[int, str], str] = {}
         self._fresh: list[Salt] = []
 
     def commitment(self, principal: str, at_us: int) -> str:
@@ -68,17 +104,6 @@ class Names:
             self._turn_to_month(at_us)
         known = self._commitments.get((self._month, principal))
         return known or self._salted(principal)
-
-    def weekly(self, principal: str, at_us: int) -> str:
-        """Return the pseudonym of a person in the ISO week of `at_us`: 16 hex digits."""
-        week = (at_us - _MONDAY_US) // _WEEK_US
-        found = self._weekly.get((week, principal))
-        if found is None:
-            year, number, _ = (_EPOCH + datetime.timedelta(microseconds=at_us)).isocalendar()
-            text = f"{year}-W{number:02}\0{principal}"
-            found = hmac.digest(self._key, text.encode(), "sha256").hex()[:WEEKLY_HEX]
-            self._weekly[week, principal] = found
-        return found
 
     def take_fresh(self) -> list[Salt]:
         """Return the salts made since the last time: keep them before what names them."""
@@ -93,7 +118,6 @@ class Names:
         end = (start + datetime.timedelta(days=32)).replace(day=1)
         in_us = datetime.timedelta(microseconds=1)
         self._month_us = range((start - _EPOCH) // in_us, (end - _EPOCH) // in_us)
-        self._weekly.clear()
 
     def _salted(self, principal: str) -> str:
         salt = self._random(SALT_BYTES)

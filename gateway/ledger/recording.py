@@ -6,6 +6,7 @@ Every other call leaves a `cost_intent` and a `cost_settle`, on which there is n
 """
 
 import hashlib
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TypeAlias
 
@@ -14,10 +15,12 @@ from gateway.ledger.entry import (
     CostSettle,
     DecisionRecord,
     Intent,
+    Level,
+    OutcomeRecord,
     Refusal,
     Settle,
 )
-from gateway.values import Attempt, Facts, Result
+from gateway.values import Attempt, Facts, Reading, Result
 
 Stamp: TypeAlias = tuple[str, int]
 """A replica's name and its next sequence number."""
@@ -139,26 +142,83 @@ def refusal(attempt: Attempt, commitment: str, stamp: Stamp) -> Refusal | CostIn
     )
 
 
-def decision(attempt: Attempt, facts: Facts, pseudonym: str) -> DecisionRecord:
-    """Return the line of the decision log for a call, linked or not."""
-    made, verdict = attempt.decision, attempt.verdict
+def decision(
+    attempt: Attempt, facts: Facts, readings: Sequence[Reading], weekly: Callable[[str, int], str]
+) -> DecisionRecord:
+    """
+    Return the line of the decision log for a call, linked or not.
+
+    `weekly` gives the pseudonym of a name in the week of a moment (Unix microseconds).
+    """
+    made, verdict, reserve, at_us = (
+        attempt.decision,
+        attempt.verdict,
+        attempt.reserve,
+        attempt.received_at_us,
+    )
+    pseudonym = weekly(attempt.principal.id, at_us)
     return DecisionRecord(
         alike=verdict.earlier if verdict else "",
-        at_us=attempt.received_at_us,
+        at_us=at_us,
         because=verdict.reason if verdict else "",
+        # A rule that refuses is always among the reasons.
+        by_key=made.effect == "forbid" and not made.reasons,
         code="" if made.refusal is None else made.refusal.code,
+        compared=verdict is not None,
         effect=made.effect,
         facts=facts
         | {
             "likeness.cluster": _cluster(attempt, pseudonym) or "",
             "principal.id": pseudonym,
-            "principal.key_id": "",
+            "principal.key_id": weekly(f"key {attempt.principal.key_id}", at_us),
         },
+        levels=tuple([_level(reading) for reading in readings if not reading.draw.meter]),
+        model=attempt.target.model,
         policy=made.policy,
         principal=pseudonym,
+        provider=attempt.target.provider,
         reasons=made.reasons,
         request_id=attempt.request_id,
+        reserved_cost_usd=money(reserve.cost_usd),
+        reserved_input_tokens=reserve.input_tokens,
+        reserved_output_tokens=reserve.output_tokens,
+        route=made.terms.rule,
+        served=attempt.served,
         would_have=made.would_have,
+    )
+
+
+def outcome(attempt: Attempt, result: Result, cost_nano_usd: int) -> OutcomeRecord:
+    """Return the line of the decision log for what a call came to."""
+    return OutcomeRecord(
+        at_us=result.settled_at_us,
+        cost_nano_usd=cost_nano_usd,
+        failed=result.completion in {"failed", "truncated"},
+        input_tokens=result.usage.input_tokens,
+        output_tokens=result.usage.output_tokens,
+        request_id=attempt.request_id,
+    )
+
+
+def released(attempt: Attempt, at_us: int) -> OutcomeRecord:
+    """Return the line of the decision log for a call that was not made after all."""
+    return OutcomeRecord(
+        at_us=at_us,
+        cost_nano_usd=0,
+        input_tokens=0,
+        output_tokens=0,
+        released=True,
+        request_id=attempt.request_id,
+    )
+
+
+def _level(reading: Reading) -> Level:
+    return Level(
+        rule=reading.draw.rule,
+        amount=reading.draw.amount,
+        remaining=reading.remaining,
+        taken=reading.taken,
+        retry_after_s=reading.retry_after_s,
     )
 
 

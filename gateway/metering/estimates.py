@@ -37,7 +37,7 @@ def reserve(call: Call, target: Target, book: PriceBook) -> Reserve:
     if price is not None and price.input_tokens_max is not None:
         many = call.inbound.route.name in _MANY_PROMPTS
         spent = spent if many else min(spent, price.input_tokens_max)
-    made = _most_output(call, price)
+    made = _most_output(call, target, price)
     dear = price is not None and (price.cache_write or 0) > price.input
     usage = Usage(
         input_tokens=spent,
@@ -49,12 +49,14 @@ def reserve(call: Call, target: Target, book: PriceBook) -> Reserve:
     )
 
 
-def _most_output(call: Call, price: Price | None) -> int:
+def _most_output(call: Call, target: Target, price: Price | None) -> int:
     """Return the most tokens all answers of a call can come to."""
     if call.inbound.route.name in _NO_OUTPUT:
         return 0
     most = None if price is None else price.output_tokens_max
-    asked = call.output_tokens_max
+    asked, ceiling = call.output_tokens_max, target.output_tokens_max
+    if ceiling is not None:
+        asked = ceiling if asked is None else min(asked, ceiling)
     if asked is None:
         asked = OUTPUT_TOKENS_DEFAULT if most is None else most
     return call.choices * (asked if most is None else min(asked, most))

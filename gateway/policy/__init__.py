@@ -13,6 +13,7 @@ from gateway.policy.facts import facts
 from gateway.policy.plans import Plan, Plans, plan
 from gateway.policy.policies import PolicySet
 from gateway.policy.rules import Budget, Limit, Rule
+from gateway.policy.schema import schema_json
 
 __all__ = [
     "Budget",
@@ -25,4 +26,5 @@ __all__ = [
     "facts",
     "load",
     "plan",
+    "schema_json",
 ]

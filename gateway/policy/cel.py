@@ -9,42 +9,50 @@ that what can still go wrong on the line is arithmetic (a division by zero, an o
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Any
+from weakref import WeakValueDictionary
 
 from cel_expr_python import cel
 from msgspec import Struct
 
-from gateway import documents
-from gateway.policy import checks, syntax
+from gateway.policy import checks, patterns, slips, syntax, wording
 from gateway.policy.facts import DECLARED, Fact
+from gateway.policy.slips import Mistake
 from gateway.values import Facts
 
 LENGTH_MAX = 4_096
+FORM_BYTES_MAX = 100_000
+"""Of a checked expression: one that keeps the bounds of `policy.checks` has half of it."""
 
 
-class Mistake(Struct, frozen=True):
-    """What is wrong with an expression. Line and column are within it, from 1."""
-
-    line: int
-    col: int
-    message: str
+# Measured, in the units of `Condition.cost`: for each character of an expression that is no
+# CEL, of one that is not ASCII, for each unit of a pattern's size, and how many times as
+# much a mistaken one counts: few of its kind are worth reading.
+FAILED_COST = 12
+NOT_ASCII_COST = 15
+PATTERN_COST = 4
+MISTAKEN_COST = 4
 
 
 class Mistakes(Exception):
-    """An expression cannot be used; `found` says why, completely."""
+    """An expression cannot be used; `found` says why, `cost` what it took to find out."""
 
-    def __init__(self, found: list[Mistake]) -> None:
+    def __init__(self, found: list[Mistake], cost: int) -> None:
         super().__init__("; ".join(mistake.message for mistake in found))
-        self.found = found
+        self.found = found[: slips.MISTAKES_MAX]
+        self.cost = cost * MISTAKEN_COST
 
 
 class Condition:
     """A checked expression over the facts it `reads`."""
 
-    def __init__(self, text: str, compiled: Any, tree: syntax.Syntax) -> None:
+    def __init__(self, text: str, compiled: Any, tree: syntax.Syntax, cost: int) -> None:
         self.text = text
         self.tree = tree
-        self.reads = checks.facts_read(tree.root)
+        self.cost = cost
+        """What it took to read it, in units of about a third of a microsecond."""
+        self.reads = checks.facts_read(tree)
         self._compiled = compiled
 
     def holds(self, activation: Any) -> bool | None:
@@ -54,6 +62,27 @@ class Condition:
         except RuntimeError:  # a text that is not Unicode (half a surrogate pair)
             return None
         return value if value is True or value is False else None
+
+
+class Erred(Struct, frozen=True):
+    """What an expression comes to that has no value."""
+
+    why: str
+
+
+def evaluate(text: str, activation: Any) -> Any:
+    """Return what an expression of any type comes to, exactly as within a condition; or Erred."""
+    try:
+        value = _expression(text).eval(activation)
+    except RuntimeError:  # as in `holds`
+        return Erred("a text that is not Unicode")
+    found = value.plain_value()
+    return Erred(str(found).partition(": ")[2]) if value.type() == cel.Type.ERROR else found
+
+
+@lru_cache(maxsize=4_096)
+def _expression(text: str) -> Any:
+    return _environment().compile(text)
 
 
 def activation(facts: Facts) -> Any:
@@ -69,29 +98,58 @@ def compile_condition(text: str) -> Condition:
         Mistakes: all that is wrong with it, each with its place in the expression.
 
     """
+    condition = _KEPT.get(text)
+    if condition is None:
+        condition = _KEPT[text] = _compiled(text)
+    return condition
+
+
+_KEPT: WeakValueDictionary[str, Condition] = WeakValueDictionary()
+"""Those of the policies in force: a reload reads only what changed."""
+
+
+def _compiled(text: str) -> Condition:
     if len(text) > LENGTH_MAX:
-        said = f"an expression of {len(text)} characters, expected at most {LENGTH_MAX}"
-        raise Mistakes([Mistake(1, 1, said)])
+        said = f"an expression of {len(text)} characters, expected at most {LENGTH_MAX}: split it"
+        raise Mistakes([Mistake(1, 1, said)], 0)
+    unfit = list(slips.unfit(text))
+    if unfit:
+        raise Mistakes(unfit, len(text))
     try:
         compiled = _environment().compile(text)
     except RuntimeError as error:
-        raise Mistakes(list(_explained(text, str(error)))) from None
-    if compiled.return_type() != cel.Type.BOOL:
-        kind = compiled.return_type().name().lower()
-        said = f"the condition is a value ({kind}), expected true or false: compare it"
-        raise Mistakes([Mistake(1, 1, said)])
-    tree = syntax.read(compiled.serialize())
-    found = [
-        Mistake(*_place(text, _offset(tree, node)), said)
-        for node, said in (*checks.check(tree), *_patterns(tree.root))
-    ]
-    has = _HAS.search(_STRING.sub(lambda found: " " * len(found[0]), text))
+        raise Mistakes(wording.explained(text, str(error)), len(text) * FAILED_COST) from None
+    form: bytes = compiled.serialize()
+    cost = len(form) + (0 if text.isascii() else len(text) * NOT_ASCII_COST)
+    cost += len(text) * ("matches" in text) * PATTERN_COST
+    if len(form) > FORM_BYTES_MAX:
+        said = f"an expression of far more than {checks.NODES_MAX} parts, expected less: split it"
+        raise Mistakes([Mistake(1, 1, said)], cost)
+    tree = syntax.read(form)
+    found = _wrong(text, compiled, tree)
+    if not found:
+        matched = checks.patterns_of(tree)
+        cost += sum(patterns.size(pattern) for _, pattern in matched) * PATTERN_COST
+        found = list(islice(_unread(text, tree, matched), slips.MISTAKES_MAX))
+    if found:
+        raise Mistakes(found, cost)
+    return Condition(text, compiled, tree, cost)
+
+
+def _wrong(text: str, compiled: Any, tree: syntax.Syntax) -> list[Mistake]:
+    """Return what is wrong with an expression that is CEL."""
+    has = "has" in text and _HAS.search(_STRING.sub(lambda found: " " * len(found[0]), text))
     if has:  # the macro leaves no trace in the tree
         said = "has() is never needed: every fact is always there (an absent one is empty)"
-        found.append(Mistake(*_place(text, has.start()), said))
-    if found:
-        raise Mistakes(found)
-    return Condition(text, compiled, tree)
+        return [Mistake(*slips.place(text, has.start()), said)]
+    if compiled.return_type() != cel.Type.BOOL:
+        kind = compiled.return_type().name().lower()
+        what = tree.root.name if tree.root.kind == "name" else "the condition"
+        said = f"{what} is {wording.SHOWN.get(kind, 'a value')}, expected true or false: compare it"
+        return [Mistake(1, 1, said)]
+    return [
+        Mistake(*slips.place(text, _offset(tree, node)), said) for node, said in checks.check(tree)
+    ]
 
 
 @lru_cache(maxsize=1)
@@ -118,86 +176,17 @@ def _offset(tree: syntax.Syntax, node: syntax.Tree) -> int:
     return tree.offsets.get(node.id, 0) - len(node.name.rpartition(".")[0]) * (node.kind == "name")
 
 
-def _place(text: str, offset: int) -> tuple[int, int]:
-    before = text[:offset]
-    return before.count("\n") + 1, offset - before.rfind("\n")
-
-
-def _patterns(root: syntax.Tree) -> Iterator[tuple[syntax.Tree, str]]:
+def _unread(
+    text: str, tree: syntax.Syntax, matched: list[tuple[syntax.Tree, str]]
+) -> Iterator[Mistake]:
     """Yield the patterns of matches() that are no RE2, by trying them."""
-    for node in root.walk():
-        if node.name == "matches" and isinstance(node.below[-1].value, str):
-            tried = _environment_of_patterns().eval(data={"pattern": node.below[-1].value})
-            if not isinstance(tried.value(), bool):
-                yield node.below[-1], f"{_last_part(str(tried.value()))}, expected RE2 syntax"
+    for node, pattern in matched:
+        tried = _environment_of_patterns().eval(data={"pattern": pattern}).value()
+        if not isinstance(tried, bool):
+            said = str(tried).removeprefix("INVALID_ARGUMENT: ")
+            yield Mistake(*slips.place(text, _offset(tree, node)), f"{said}, expected RE2 syntax")
 
 
 @lru_cache(maxsize=1)
 def _environment_of_patterns() -> Any:
     return cel.NewEnv(variables={"pattern": cel.Type.STRING}).compile('"".matches(pattern)')
-
-
-def _last_part(said: str) -> str:
-    return said.removeprefix("INVALID_ARGUMENT: ")
-
-
-# --- the checker's own messages, said better ------------------------------------------------
-
-_ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)$", re.MULTILINE)
-_UNDECLARED = re.compile(r"undeclared reference to '(?P<name>[^']*)'")
-_OVERLOAD = re.compile(r"found no matching overload for '(?P<op>[^']*)' applied to '(?P<types>.*)'")
-_NUMBER_AFTER = re.compile(r"\W*?\s*(-?\d+(?:\.\d+)?)\b")
-_NUMBER_BEFORE = re.compile(r"(-?\d+(?:\.\d+)?)\s*$")
-_FUNCTIONS = (
-    *("contains", "startsWith", "endsWith", "matches", "size", "exists", "exists_one", "all"),
-    *("map", "filter", "int", "double", "string", "timestamp", "duration"),
-)
-
-
-def _explained(text: str, said: str) -> Iterator[Mistake]:
-    errors = _ERROR.findall(said)
-    if not errors:
-        what = said.partition(": ")[2].partition(" [")[0] or said
-        yield Mistake(1, 1, f"this is no CEL: {what}")
-    for line, col, message in errors:
-        said = message.removesuffix(" [INVALID_ARGUMENT]")
-        yield _better(text, max(int(line), 1), max(int(col), 1), said)
-
-
-def _better(text: str, line: int, col: int, message: str) -> Mistake:
-    source = text.split("\n")[line - 1]
-    undeclared = _UNDECLARED.search(message)
-    if undeclared is not None:
-        return _undeclared(undeclared["name"], source, line, col)
-    overload = _OVERLOAD.search(message)
-    if overload is not None:
-        operator, types = overload["op"].replace("_", "").strip("@"), overload["types"]
-        hint = _number_hint(source, col, operator, types)
-        return Mistake(line, col, f"{operator!r} cannot be applied to {types}{hint}")
-    what = message.partition(" expecting {")[0]
-    return Mistake(line, col, f"this is no CEL: {what}")
-
-
-def _undeclared(name: str, source: str, line: int, col: int) -> Mistake:
-    if source[col - 1 : col] == "(":
-        others = [each for each in _FUNCTIONS if each != name]
-        hint = documents.nearest(name, others) or "; policies/README.md lists the functions"
-        return Mistake(line, col - len(name), f"unknown function {name!r}{hint}")
-    hint = documents.nearest(name, DECLARED) or "; policies/README.md lists the facts"
-    start = max(col - max(name.rfind("."), 0), 1)
-    return Mistake(line, start, f"unknown fact {name!r}{hint}")
-
-
-def _number_hint(source: str, col: int, operator: str, types: str) -> str:
-    """Return how to write the number, when whole and fractional ones were mixed."""
-    if types not in ("(double, int)", "(int, double)"):
-        return ""
-    found = _NUMBER_AFTER.match(source, col - 1 + len(operator))
-    found = found or _NUMBER_BEFORE.search(source[: col - 1])
-    if found is None:
-        return "; convert one: double(…) or int(…)"
-    number = found[1]
-    if "." not in number:
-        return f"; write {number}.0"
-    whole, _, fraction = number.partition(".")
-    return f"; write {whole}" if not fraction.strip("0") else "; write a whole number"

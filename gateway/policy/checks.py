@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from gateway import documents
+from gateway.policy import patterns
 from gateway.policy.facts import DECLARED, Fact
 from gateway.policy.syntax import Syntax, Tree
 
@@ -19,38 +20,51 @@ NODES_MAX = 500
 COMPREHENSIONS_DEEP_MAX = 2
 LIST_LENGTH_MAX = 1_000
 STEPS_MAX = 20_000
+"""A step takes about 0.15 µs, so that no evaluation takes more than about 5 ms."""
+PATTERN_STEPS = 16
+"""For each unit of a pattern's size: RE2 reads it again at every evaluation."""
 
 Wrong: TypeAlias = Iterator[tuple[Tree, str]]
 
 
-def facts_read(root: Tree) -> frozenset[str]:
-    """Return the names of the facts a tree reads."""
-    return frozenset(node.name for node in root.walk() if _is_fact(node))
+def facts_read(tree: Syntax) -> frozenset[str]:
+    """Return the names of the facts an expression reads."""
+    return frozenset(node.name for node in tree.nodes if _is_fact(node))
+
+
+def patterns_of(tree: Syntax) -> list[tuple[Tree, str]]:
+    """Return the patterns an expression matches texts with, and where they stand."""
+    found = ((node, _pattern(node)) for node in tree.nodes if node.name == "matches")
+    return [(node.below[-1], pattern) for node, pattern in found if pattern is not None]
 
 
 def check(tree: Syntax) -> Wrong:
     """Yield what is wrong, and at which node."""
-    root = tree.root
-    yield from _bounds(root)
-    for node in root.walk():
+    yield from _bounds(tree)
+    yield from _grown(tree)
+    for node in tree.nodes:
         yield from _counted_only(node)
         yield from _fixed_sets(node)
         if node.kind == "call":
-            yield from _call(node, tree.overloads.get(node.id, ()))
+            yield from _call(node, tree.overloads.get(node.id, ()) if node.name in _ORDERS else ())
+        elif node.kind == "map" and node.name:
+            yield node, f"{node.name}{{…}} hides a type, expected a plain comparison"
 
 
-def _bounds(root: Tree) -> Wrong:
+def _bounds(tree: Syntax) -> Wrong:
+    root = tree.root
     nodes = _nodes(root)
     if nodes > NODES_MAX:
         yield root, f"an expression of {nodes} parts, expected at most {NODES_MAX}: split the rule"
-    for node in root.walk():
+    for node in tree.nodes:
         if node.kind == "list" and len(node.below) > LIST_LENGTH_MAX:
             yield node, f"a list of {len(node.below)}, expected at most {LIST_LENGTH_MAX}"
     steps = _steps(root)
     if _loops(root) > COMPREHENSIONS_DEEP_MAX:
         yield root, f"exists, all, map or filter nested deeper than {COMPREHENSIONS_DEEP_MAX}"
     elif steps > STEPS_MAX:
-        yield root, f"up to {steps} steps, expected at most {STEPS_MAX}: shorten the lists"
+        said = f"up to {steps} steps, expected at most {STEPS_MAX}: shorten lists and patterns"
+        yield root, said
 
 
 def _nodes(tree: Tree) -> int:
@@ -70,9 +84,22 @@ def _loops(tree: Tree) -> int:
 def _steps(tree: Tree) -> int:
     """Return an upper estimate of the nodes evaluated."""
     if tree.kind != "comprehension":
-        return 1 + sum(_steps(node) for node in tree.below)
+        return 1 + _pattern_steps(tree) + sum(_steps(node) for node in tree.below)
     over, *rest = tree.below
-    return _steps(over) + max(_size(over), 1) * sum(_steps(node) for node in rest)
+    size = max(_size(over), 1)
+    copied = size * size // 4 if rest[0].kind == "list" else 0  # map and filter: a list an item
+    return _steps(over) + size * sum(_steps(node) for node in rest) + copied
+
+
+def _pattern_steps(tree: Tree) -> int:
+    pattern = _pattern(tree)
+    return 0 if pattern is None else patterns.size(pattern) * PATTERN_STEPS
+
+
+def _pattern(tree: Tree) -> str | None:
+    """Return the pattern of a call of matches()."""
+    value = tree.below[-1].value if tree.name == "matches" and tree.below else None
+    return value if isinstance(value, str) else None
 
 
 def _size(tree: Tree) -> int:
@@ -87,8 +114,8 @@ def _size(tree: Tree) -> int:
 def _call(node: Tree, overloads: Sequence[str]) -> Wrong:
     if node.name in ("dyn", "type"):
         yield node, f"{node.name}() hides a type, expected a plain comparison"
-    if node.name == "matches" and not isinstance(node.below[-1].value, str):
-        yield node, "matches() of something computed, expected a pattern in quotes"
+    if node.name == "matches":
+        yield from _matches(node)
     if node.name == "@in" and node.below[1].kind == "list" and not node.below[1].below:
         yield node, "'in' an empty list is never true, expected values in the list"
     if node.name in _ORDERS and any(each.endswith(("_string", "_bool")) for each in overloads):
@@ -96,6 +123,36 @@ def _call(node: Tree, overloads: Sequence[str]) -> Wrong:
         yield node, f"{node.name.strip('_')!r} between names, which have no order{hint}"
 
 
+def _matches(node: Tree) -> Wrong:
+    pattern = _pattern(node)
+    size = patterns.size(pattern or "")
+    if pattern is None:
+        yield node, "matches() of something computed, expected a pattern in quotes"
+    elif size > patterns.SIZE_MAX:
+        said = f"a pattern of size {size}, expected at most {patterns.SIZE_MAX}"
+        yield node.below[-1], f"{said}: use smaller counts {{n}}, no \\p classes, a shorter text"
+    if not _is_fact(node.below[0]):
+        yield node, "matches() of no fact, expected one, as in call.model.matches('^gpt-5')"
+
+
+def _grown(tree: Syntax) -> Wrong:
+    """Yield what makes a text or a list longer without bound: joining in a loop."""
+    found: dict[int, Tree] = {}
+    for loop in tree.nodes:
+        if loop.kind == "comprehension":
+            found |= {node.id: node for node in loop.walk() if _joins(tree, node)}
+    for node in found.values():
+        yield node, "'+' between texts or lists inside exists, all, map or filter, expected none"
+
+
+def _joins(tree: Syntax, node: Tree) -> bool:
+    """Return whether a node joins texts or lists, and not for a macro, which adds an item."""
+    if node.name != "_+_" or node.below[0].name == "@result":
+        return False
+    return any(each in _JOINS for each in tree.overloads.get(node.id, ()))
+
+
+_JOINS = frozenset({"add_string", "add_bytes", "add_list"})
 _ORDERS = frozenset({"_<_", "_<=_", "_>_", "_>=_"})
 _ORDER_HINTS = {"task.evidence": ": use task.evidence_rank (0 none … 3 verified)"}
 

@@ -10,7 +10,8 @@ from decimal import Decimal
 
 from msgspec import structs
 
-from gateway.policy.plans import NANO, Plan
+from gateway.policy.drawing import NANO
+from gateway.policy.plans import Plan
 from gateway.values import Decision, Draw, Effect, Reading, Refusal
 
 WAIT_NAMED_ALONE_MAX_S = 120
@@ -18,7 +19,7 @@ WAIT_NAMED_ALONE_MAX_S = 120
 
 def decide(plan: Plan, readings: Sequence[Reading]) -> Decision:
     """Return the decision. Forbid wins over throttle, throttle over permit."""
-    refused = [reading for reading in readings if not reading.taken]
+    refused = [each for each in readings if not each.taken and not each.draw.meter]
     if not refused:
         return plan.matched.decision
     # Of draws made together all are refused when one is: the reason is the one that is short.
@@ -42,7 +43,8 @@ def _refused(plan: Plan, readings: Sequence[Reading], would_have: tuple[str, ...
         reasons=tuple(sorted(each.draw.rule for each in reasons)),
         would_have=would_have,
         refusal=_refusal(plan, longest, effect),
-        obligations=plan.matched.decision.obligations,
+        obligations=plan.policies.settings.obligations,
+        terms=plan.matched.decision.terms,
         policy=plan.matched.decision.policy,
     )
 
@@ -70,6 +72,8 @@ def _when(reading: Reading, now: float) -> str:
             f"This call reserves {_shown(draw, draw.amount)}, more than the whole limit, and can "
             "never fit: ask for fewer output tokens, or raise the limit."
         )
+    if draw.unit == "concurrent":
+        return "Try again when one of them has ended."
     wait_s = max(1, -(-reading.retry_after_s // 1))
     if draw.period_start is not None:
         return f"It begins anew at {_instant(draw.period_start + draw.window_s)}."

@@ -7,6 +7,7 @@ it, so that what a rule says of them can be remembered. What a call is like is k
 once the store was asked: until then its kind is `new`, and its cluster empty.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -17,6 +18,7 @@ from msgspec import Struct
 from gateway.values import (
     EVIDENCE_RANK,
     Call,
+    DrawUnit,
     Evidence,
     Facts,
     LikenessKind,
@@ -46,6 +48,19 @@ class Fact(Struct, frozen=True, kw_only=True):
 KIND = "likeness.kind"
 CLUSTER = "likeness.cluster"
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+USAGE = "usage."
+METERED_WHO: Mapping[str, str] = {
+    "principal": "principal.id",
+    "team": "principal.team",
+    "task": "task.id",
+    "root": "task.root",
+}
+METERED_PERIODS: tuple[Literal["day", "month"], ...] = ("day", "month")
+METERED_UNITS: Mapping[DrawUnit, FactType] = {
+    "calls": "whole",
+    "tokens": "whole",
+    "cost_usd": "number",
+}
 ROUTES = ("chat", "completions", "responses", "embeddings", "messages", "count_tokens")
 
 
@@ -66,6 +81,7 @@ _LIST = (
         "whether the last turn is tool results and nothing else",
         few=True,
     ),
+    _fact("call.client", "text", "the program that calls, as it names itself: no proof", few=True),
     _fact("call.choices", "whole", "how many answers are asked for (n)"),
     _fact("call.input_tokens", "whole", "an upper estimate of the input"),
     _fact("call.output_tokens_max", "whole", "the most tokens the answer can have"),
@@ -94,6 +110,16 @@ _LIST = (
         type="text",
         about="what calls alike have in common; only to count `by`",
         counted_only=True,
+    ),
+    *(
+        _fact(
+            f"{USAGE}{who}.{period}.{unit}",
+            type_,
+            f"{unit} of the {who} this {period} so far; calls under way at the most they can use",
+        )
+        for who in METERED_WHO
+        for period in METERED_PERIODS
+        for unit, type_ in METERED_UNITS.items()
     ),
     _fact("now.year", "whole", "the year, UTC"),
     _fact("now.month", "whole", "1 to 12, UTC"),
@@ -133,6 +159,14 @@ NOT_KNOWN: Mapping[str, str] = {KIND: "new", CLUSTER: ""}
 """What stands for likeness before the store was asked, and in records older than it."""
 
 
+NOTHING_USED: Mapping[str, int | float] = {
+    fact.name: 0.0 if fact.type == "number" else 0 for fact in _LIST if fact.name.startswith(USAGE)
+}
+"""What stands for usage that nobody has counted: only what some rule reads is."""
+
+_PRODUCT = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
+
+
 def facts(
     call: Call,
     principal: Principal,
@@ -142,7 +176,7 @@ def facts(
     *,
     tool_results_only: bool,
 ) -> Facts:
-    """Return every declared fact of one call; what it is like is not known yet."""
+    """Return every declared fact of one call; its likeness and its usage are not known yet."""
     year, month, day, weekday, hour, minute = _calendar(int(now // 60))
     route = call.inbound.route
     return {
@@ -151,6 +185,7 @@ def facts(
         "call.stream": call.stream,
         "call.metered": route.metered,
         "call.tool_results_only": tool_results_only,
+        "call.client": _client(call.inbound.headers.get(b"user-agent", b"")),
         "call.choices": call.choices,
         "call.input_tokens": reserve.input_tokens,
         "call.output_tokens_max": reserve.output_tokens,
@@ -176,6 +211,13 @@ def facts(
         "now.hour": hour,
         "now.minute": minute,
     }
+
+
+@lru_cache(maxsize=1024)
+def _client(user_agent: bytes) -> str:
+    """Return the first product a User-Agent names (RFC 9110 section 10.1.5), in lower case."""
+    found = _PRODUCT.match(user_agent)
+    return found[0].decode("ascii").lower() if found else ""
 
 
 @lru_cache(maxsize=8)

@@ -1,10 +1,10 @@
 """
-Which rules match a call, remembered for facts seen before.
+Which rules match a call, remembered for facts seen before, and what they say together.
 
 Most conditions read facts that take few values (evidence, route, team): what they say
 of one combination is kept, in a bounded table, so ten rules cost one look-up. Only the
-conditions that read other facts (ids, amounts, minutes) are evaluated on every call,
-with one activation for all of them; and only those of them that ask for the kind of
+conditions that read other facts (ids, amounts, minutes) are evaluated on every call, of
+those only the ones that can hold; and only those of them that ask for the kind of
 likeness again for each kind the call may have.
 """
 
@@ -12,18 +12,18 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from gateway.policy import cel
-from gateway.policy.cel import Condition
 from gateway.policy.facts import DECLARED
+from gateway.policy.index import Hits, Index
 from gateway.policy.rules import Rule
-from gateway.values import Decision, Facts, Obligations
+from gateway.values import Decision, Facts, Obligations, Terms
 
 REMEMBERED_MAX = 4_096
 REMEMBERED_MODEL_LENGTH_MAX = 200
-
-Verdicts = tuple[bool | None, ...]
+LARGE = 16
+"""Rules that match at once: of what twice as many say, half as much is remembered."""
+NOTE_LENGTH_MAX = 500
 
 
 class Matched(Struct, frozen=True, kw_only=True):
@@ -32,7 +32,7 @@ class Matched(Struct, frozen=True, kw_only=True):
     decision: Decision
     """The decision, if no quota or budget refuses."""
     limits: tuple[Rule, ...] = ()
-    """Matching rules that draw; none when a rule forbids."""
+    """Matching rules that draw, meters too, by id; none when a rule forbids."""
     limits_unclustered: tuple[Rule, ...] = ()
     """Those that draw for a call without a cluster: the same object when all do."""
     limits_shared: tuple[Rule, ...] = ()
@@ -41,78 +41,110 @@ class Matched(Struct, frozen=True, kw_only=True):
     """Ids of the rules whose condition erred, sorted."""
 
 
+class _Seen:
+    """What the remembered rules say of some facts; there is one of it for all that say so."""
+
+    def __init__(self, hits: Hits, alone: Matched) -> None:
+        self.hits = hits
+        self.alone = alone
+        """What follows when no other rule matches."""
+
+
 class Matcher:
     """Every condition of a policy set, ready to be asked."""
 
     def __init__(self, rules: Sequence[Rule], obligations: Obligations, digest: str) -> None:
+        """Sort out which rules to remember, and index the others."""
         self.reads_kind = any(rule.reads_kind for rule in rules)
         """Whether it matters to any condition what kind of likeness a call has."""
         self._obligations = obligations
         self._digest = digest
-        remembered = [rule for rule in rules if _remembers(rule)]
-        asked = [rule for rule in rules if not _remembers(rule) and not rule.reads_kind]
-        asked_by_kind = [rule for rule in rules if not _remembers(rule) and rule.reads_kind]
-        self._rules = (*remembered, *asked, *asked_by_kind)
-        self._remembered = _Conditions(remembered)
-        self._asked = _Conditions(asked)
-        self._asked_by_kind = _Conditions(asked_by_kind)
+        self._rules = tuple(sorted(rules, key=lambda rule: rule.id))
+        numbered = tuple(enumerate(self._rules))
+        asked = [(number, rule) for number, rule in numbered if not _remembers(rule)]
+        self._remembered = Index([each for each in numbered if _remembers(each[1])])
+        self._asked = Index([each for each in asked if not each[1].reads_kind])
+        self._asked_by_kind = Index([each for each in asked if each[1].reads_kind])
         self._pick = _picker(self._remembered.reads)
-        self._verdicts: dict[Any, Verdicts] = {}
-        self._matched: dict[Verdicts, Matched] = {}
+        self._seen: dict[Any, _Seen] = {}
+        self._alike: dict[Hits, _Seen] = {}
+        self._matched: dict[tuple[_Seen, Hits], Matched] = {}
 
-    def ask(self, facts: Facts) -> Verdicts:
+    def ask(self, facts: Facts) -> Hits:
         """Return what conditions say that are not remembered, and the same for every kind."""
         return self._asked.ask(facts)
 
-    def match(self, facts: Facts, asked: Verdicts | None = None) -> Matched:
+    def match(self, facts: Facts, asked: Hits | None = None) -> Matched:
         """Return what the rules say of a call; `asked` is what `ask` said of it already."""
         key = self._pick(facts)
-        verdicts = self._verdicts.get(key)
-        if verdicts is None:
-            verdicts = self._remembered.ask(facts)
-            if len(facts["call.model"]) <= REMEMBERED_MODEL_LENGTH_MAX:
-                _keep(self._verdicts, key, verdicts)
-        verdicts += self.ask(facts) if asked is None else asked
-        verdicts += self._asked_by_kind.ask(facts)
-        matched = self._matched.get(verdicts)
+        seen = self._seen.get(key)
+        if seen is None:
+            seen = self._look(key, facts)
+        hits = self._asked.ask(facts) if asked is None else asked
+        if self._asked_by_kind:
+            hits += self._asked_by_kind.ask(facts)
+        if not hits:
+            return seen.alone
+        matched = self._matched.get((seen, hits))
         if matched is None:
-            matched = self._weigh(verdicts)
-            _keep(self._matched, verdicts, matched)
+            matched = self._weigh(seen.hits + hits)
+            _keep(self._matched, (seen, hits), matched, size=len(hits))
         return matched
 
-    def _weigh(self, verdicts: Verdicts) -> Matched:
+    def _look(self, key: object, facts: Facts) -> _Seen:
+        hits = self._remembered.ask(facts)
+        seen = self._alike.get(hits)
+        if seen is None:
+            seen = _Seen(hits, self._weigh(hits))
+            _keep(self._alike, hits, seen)
+        if len(facts["call.model"]) <= REMEMBERED_MODEL_LENGTH_MAX:
+            _keep(self._seen, key, seen)
+        return seen
+
+    def _weigh(self, hits: Hits) -> Matched:
         """Return what the rules together say: a forbid wins, and one that erred matches."""
-        matching: list[Rule] = []
-        errors: list[str] = []
-        for rule, verdict in zip(self._rules, verdicts, strict=True):
-            if verdict is None:
-                errors.append(rule.id)
-            if verdict or (verdict is None and rule.effect == "forbid" and rule.limit is None):
-                matching.append(rule)
-        matching.sort(key=lambda rule: rule.id)
+        rules = self._rules
+        matching = [rules[number] for number in sorted({max(hit, ~hit) for hit in hits})]
+        errors = tuple(rules[~hit].id for hit in sorted(hits, reverse=True) if hit < 0)
+        erred = frozenset(errors)
+        matching = [rule for rule in matching if rule.id not in erred or _forbids(rule)]
         decision = self._decide([rule for rule in matching if rule.limit is None])
-        limits = (
-            () if decision.effect == "forbid" else tuple(rule for rule in matching if rule.limit)
-        )
+        if decision.effect == "forbid":
+            return Matched(decision=decision, errors=errors)
+        limits = tuple(rule for rule in matching if rule.limit is not None)
         unclustered = tuple(rule for rule in limits if not rule.by_cluster)
         return Matched(
             decision=decision,
             limits=limits,
             limits_unclustered=limits if len(unclustered) == len(limits) else unclustered,
             limits_shared=tuple(rule for rule in limits if not rule.free_when_shared),
-            errors=tuple(sorted(errors)),
+            errors=errors,
         )
 
     def _decide(self, matching: Sequence[Rule]) -> Decision:
+        """Return what matching rules without a limit, sorted by id, decide."""
         forbids = [rule for rule in matching if rule.effect == "forbid"]
+        would_have = [rule for rule in forbids if rule.shadow]
         forbidding = [rule for rule in forbids if not rule.shadow]
-        reasons = forbidding or [r for r in matching if r.effect == "permit" and not r.shadow]
+        if forbidding:
+            return Decision(
+                effect="forbid",
+                reasons=_ids(forbidding),
+                would_have=_ids(would_have),
+                refusal=forbidding[0].refusal,
+                obligations=self._obligations,
+                policy=self._digest,
+            )
+        routes = [rule for rule in matching if rule.route is not None]
+        permits = [rule for rule in matching if rule.effect == "permit" and not rule.shadow]
+        winner = _winner([rule for rule in routes if not rule.shadow])
+        would_have += [rule for rule in routes if rule.shadow and not _outdone(rule, winner)]
         return Decision(
-            effect="forbid" if forbidding else "permit",
-            reasons=tuple(rule.id for rule in reasons),
-            would_have=tuple(rule.id for rule in forbids if rule.shadow),
-            refusal=forbidding[0].refusal if forbidding else None,
-            obligations=self._obligations,
+            effect="permit",
+            reasons=_ids([rule for rule in permits if rule.route is None or rule is winner]),
+            would_have=tuple(sorted(_ids(would_have))),
+            obligations=_obligations(self._obligations, permits),
+            terms=_terms(winner, permits),
             policy=self._digest,
         )
 
@@ -122,22 +154,57 @@ def _remembers(rule: Rule) -> bool:
     return rule.condition is None or all(DECLARED[name].few for name in rule.condition.reads)
 
 
-class _Conditions:
-    """Some rules' conditions, asked together."""
+def _forbids(rule: Rule) -> bool:
+    return rule.effect == "forbid" and rule.limit is None
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self._conditions = [rule.condition for rule in rules]
-        given: list[Condition] = [each for each in self._conditions if each is not None]
-        self.reads = tuple(sorted({name for each in given for name in each.reads}))
 
-    def ask(self, facts: Facts) -> Verdicts:
-        """Return what each says of the facts; no condition is true."""
-        if not self._conditions:
-            return ()
-        activation = cel.activation({name: facts[name] for name in self.reads})
-        return tuple(
-            [True if each is None else each.holds(activation) for each in self._conditions]
-        )
+def _ids(rules: Sequence[Rule]) -> tuple[str, ...]:
+    return tuple(rule.id for rule in rules)
+
+
+def _winner(routes: Sequence[Rule]) -> Rule | None:
+    """Return the rule that says who answers: of those of the highest priority the first by id."""
+    return max(routes, key=_priority, default=None)
+
+
+def _outdone(shadow: Rule, winner: Rule | None) -> bool:
+    """Return whether a shadow route would not have had its way."""
+    return winner is not None and _priority(winner) > _priority(shadow)
+
+
+def _priority(rule: Rule) -> int:
+    assert rule.route is not None
+    return rule.route.priority
+
+
+def _terms(winner: Rule | None, permits: Sequence[Rule]) -> Terms:
+    """Return how a call is to be sent: where its route says, and as the strictest duties want."""
+    terms = Terms()
+    if winner is not None and winner.route is not None:
+        place, to = winner.refusal.place, winner.route
+        terms = Terms(rule=winner.id, place=place, model=to.model, provider=to.provider)
+    duties = [rule.duties for rule in permits if rule.duties is not None]
+    most = [each.output_tokens_max for each in duties if each.output_tokens_max is not None]
+    return structs.replace(
+        terms,
+        output_tokens_max=min(most, default=None),
+        headers=_union([each.provider_headers for each in duties]),
+    )
+
+
+def _obligations(first: Obligations, permits: Sequence[Rule]) -> Obligations:
+    """Return what a permit demands towards its caller."""
+    duties = [rule.duties for rule in permits if rule.duties is not None]
+    note = " | ".join(each.note for each in duties if each.note)
+    if len(note) > NOTE_LENGTH_MAX:
+        note = f"{note[: NOTE_LENGTH_MAX - 3]}..."
+    headers = _union([each.reply_headers for each in duties])
+    return structs.replace(first, note=note, reply_headers=headers)
+
+
+def _union(headers: Sequence[tuple[tuple[str, str], ...]]) -> tuple[tuple[str, str], ...]:
+    """Return all headers, sorted by name. No two rules that can both match differ about one."""
+    return tuple(sorted(dict(pair for each in headers for pair in each).items()))
 
 
 def _picker(names: tuple[str, ...]) -> Callable[[Facts], Any]:
@@ -150,7 +217,8 @@ def _nothing(_facts: Facts) -> None:
     return None
 
 
-def _keep(table: dict[Any, Any], key: object, value: object) -> None:
-    if len(table) >= REMEMBERED_MAX:
+def _keep(table: dict[Any, Any], key: object, value: object, *, size: int = 1) -> None:
+    """Remember a value; of large ones fewer."""
+    if len(table) >= REMEMBERED_MAX // (1 + size // LARGE):
         table.clear()
     table[key] = value

@@ -7,27 +7,27 @@ goes along. Where no rule asks for the kind, one match serves all of them.
 """
 
 from collections.abc import Sequence
-from decimal import Decimal
-from math import ceil
 from typing import get_args
 
 from msgspec import Struct
 
-from gateway.policy.facts import CLUSTER, KIND, NOT_KNOWN
-from gateway.policy.matching import Matched, Verdicts
+from gateway.policy import drawing
+from gateway.policy.facts import CLUSTER, KIND, NOT_KNOWN, NOTHING_USED
+from gateway.policy.index import Hits
+from gateway.policy.matching import Matched
 from gateway.policy.policies import PolicySet
-from gateway.policy.rules import Limit, Rule
+from gateway.policy.rules import Rule
 from gateway.values import (
+    Decision,
     Draw,
     Facts,
     LikenessKind,
     Offer,
     Offers,
     Reserve,
+    Terms,
     Verdict,
 )
-
-NANO = Decimal(10**9)
 
 KINDS: tuple[LikenessKind, ...] = get_args(LikenessKind)
 
@@ -63,22 +63,44 @@ def plan(policies: PolicySet, facts: Facts, reserve: Reserve, now: float) -> Pla
 
     The facts may come from a record older than likeness: such a call counts as new.
     """
-    known: Facts = {**NOT_KNOWN, **facts}
-    return Plans(policies, known, reserve, now).of(known[KIND])
+    known: Facts = {**NOTHING_USED, **NOT_KNOWN, **facts}
+    plans = Plans(policies, known, now)
+    plans.reserve = reserve
+    return plans.of(known[KIND])
 
 
 class Plans:
     """The plan for each kind of likeness one call may turn out to have, made when asked for."""
 
-    def __init__(self, policies: PolicySet, facts: Facts, reserve: Reserve, now: float) -> None:
+    reserve: Reserve
+    """The most the call can come to as `terms` have it sent: set it before asking for a plan."""
+
+    def __init__(self, policies: PolicySet, facts: Facts, now: float) -> None:
         """Keep what a plan is made of; `facts` are those known before the store is asked."""
         self._policies = policies
         self._facts = facts
-        self._reserve = reserve
         self._now = now
+        self._matches: dict[LikenessKind, Matched] = {}
         self._plans: dict[LikenessKind, Plan] = {}
         self._draws: dict[str, Draw] = {}
-        self._asked: Verdicts | None = None
+        self._asked: Hits | None = None
+        self._varied = facts
+        """The same facts, of one kind after the other: a copy, once there are two."""
+
+    @property
+    def terms(self) -> Terms:
+        """
+        Return how rules want the call sent, whatever its kind; empty when no kind is permitted.
+
+        The conditions of rules with a say in it read no kind, so one permitted kind tells.
+        """
+        permit = self._permit()
+        return _NO_TERMS if permit is None else permit.terms
+
+    @property
+    def forbidden(self) -> bool:
+        """Return whether a rule refuses the call whatever its kind: no store need be asked."""
+        return self._permit() is None
 
     def of(self, kind: LikenessKind) -> Plan:
         """Return the plan for a call of a kind; kinds that match alike have one plan."""
@@ -86,11 +108,6 @@ class Plans:
         if found is None:
             found = self._plans[kind] = self._make(kind)
         return found
-
-    @property
-    def forbidden(self) -> bool:
-        """Return whether a rule refuses the call whatever its kind: no store need be asked."""
-        return self.of("new").forbidden and all(self.of(kind).forbidden for kind in KINDS)
 
     def offers(self, kind: LikenessKind = "new") -> Offers:
         """
@@ -112,7 +129,7 @@ class Plans:
         return self._facts | {KIND: verdict.kind, CLUSTER: verdict.cluster}
 
     def _make(self, kind: LikenessKind) -> Plan:
-        matched = self._match(kind)
+        matched = self._matched(kind)
         limits = matched.limits_unclustered if kind in UNCLUSTERED else matched.limits
         for made in self._plans.values():
             if made.matched is matched and len(made.draws) == len(limits):
@@ -126,48 +143,38 @@ class Plans:
             offer=Offer(draws=draws, forbidden=matched.decision.effect == "forbid"),
         )
 
+    def _permit(self) -> Decision | None:
+        for kind in KINDS:
+            decision = self._matched(kind).decision
+            if decision.effect == "permit":
+                return decision
+        return None
+
+    def _matched(self, kind: LikenessKind) -> Matched:
+        found = self._matches.get(kind)
+        if found is None:
+            found = self._matches[kind] = self._match(kind)
+        return found
+
     def _match(self, kind: LikenessKind) -> Matched:
         matcher, facts = self._policies.matcher, self._facts
         if not matcher.reads_kind:
-            made = next(iter(self._plans.values()), None)
-            return made.matched if made else matcher.match(facts)
+            made = next(iter(self._matches.values()), None)
+            return made or matcher.match(facts)
         if self._asked is None:
-            self._asked = matcher.ask(facts)
-        return matcher.match(facts if kind == facts[KIND] else facts | {KIND: kind}, self._asked)
+            self._asked, self._varied = matcher.ask(facts), dict(facts)
+        self._varied[KIND] = kind
+        return matcher.match(self._varied, self._asked)
 
     def _draw_all(self, rules: Sequence[Rule]) -> tuple[Draw, ...]:
         """Return the draws of rules. A draw is the same whatever kind the call has."""
         made = self._draws
         for rule in rules:
             if rule.id not in made:
-                made[rule.id] = _draw(rule, self._facts, self._reserve, self._now)
+                assert rule.limit is not None
+                amount = drawing.amount(rule.limit, self.reserve)
+                made[rule.id] = drawing.draw(rule, self._facts, amount, self._now)
         return tuple([made[rule.id] for rule in rules])
 
 
-def _draw(rule: Rule, facts: Facts, reserve: Reserve, now: float) -> Draw:
-    limit = rule.limit
-    assert limit is not None
-    window_s: float = limit.window_s
-    period_start = None
-    if limit.period is not None:
-        period_start, period_end = limit.bounds(now)
-        window_s = period_end - period_start
-    return Draw(
-        rule=rule.id,
-        key=limit.key(facts),
-        unit=limit.unit,
-        amount=_amount(limit, reserve),
-        limit=limit.amount,
-        window_s=window_s,
-        period_start=period_start,
-        shadow=rule.shadow,
-        by_cluster=limit.by_cluster,
-    )
-
-
-def _amount(limit: Limit, reserve: Reserve) -> int:
-    if limit.unit == "calls":
-        return 1
-    if limit.unit == "tokens":
-        return reserve.input_tokens + reserve.output_tokens
-    return ceil(reserve.cost_usd * NANO)
+_NO_TERMS = Terms()

@@ -8,6 +8,7 @@ a budget is exact in its calendar period, in UTC, and forbids once it is used up
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
@@ -16,7 +17,7 @@ from msgspec import Struct
 
 from gateway.policy.cel import Condition
 from gateway.policy.facts import CLUSTER, KIND
-from gateway.values import DrawUnit, Effect, Facts, Obligations, Refusal
+from gateway.values import BudgetUnit, DrawUnit, Effect, Facts, Obligations, Refusal
 
 Period: TypeAlias = Literal["hour", "day", "week", "month"]
 
@@ -101,8 +102,34 @@ def _bounds(period: Period, hour: int) -> tuple[float, float]:
     return start.timestamp(), end.timestamp()
 
 
+class Rerouting(Struct, frozen=True, kw_only=True):
+    """Who answers a call instead: what a `route` rule says."""
+
+    model: str = ""
+    """Empty: the model asked for."""
+    provider: str = ""
+    """Empty: the one that serves the model."""
+    priority: int = 0
+    """Of the matching rules, the one with the highest priority has its way."""
+
+
+class Duties(Struct, frozen=True, kw_only=True):
+    """What a matching rule obliges the gateway to do: its `obligations`."""
+
+    output_tokens_max: int | None = None
+    provider_headers: tuple[tuple[str, str], ...] = ()
+    """Sorted by name; names in lower case."""
+    reply_headers: tuple[tuple[str, str], ...] = ()
+    note: str = ""
+
+    @property
+    def change_what_is_sent(self) -> bool:
+        """Return whether a provider sees another call because of it."""
+        return self.output_tokens_max is not None or bool(self.provider_headers)
+
+
 class Rule(Struct, frozen=True, kw_only=True):
-    """One rule of a policy file."""
+    """One rule of a policy file, or a meter that `usage.*` facts need."""
 
     id: str
     description: str
@@ -111,6 +138,12 @@ class Rule(Struct, frozen=True, kw_only=True):
     condition: Condition | None
     effect: Effect
     limit: Limit | None
+    route: Rerouting | None = None
+    duties: Duties | None = None
+    team: str = ""
+    """The team whose own file it stands in: it matches their calls only. Empty: everybody's."""
+    meter: bool = False
+    """Whether it only counts, for facts: no file holds it, and nobody is shown it."""
     shadow: bool
     """Whether it only says what it would have done."""
     message: str
@@ -149,7 +182,7 @@ class Budget(Struct, frozen=True, kw_only=True):
     """What a store must know to count a budget again from the ledger after a restart."""
 
     rule: str
-    unit: DrawUnit
+    unit: BudgetUnit
     period: Period
     by: tuple[str, ...]
     prefix: str
@@ -188,9 +221,25 @@ def digest(canonical: Mapping[str, object]) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()[:16]}"
 
 
+class CreditParameters(Struct, frozen=True, kw_only=True):
+    """The parameters of credit (design section 7): part of the digest, so versioned with it."""
+
+    saturation: Decimal = Decimal(10)
+    """S of 1 - e^(-x/S): how many units of novel work half-saturate a root, and more."""
+    settle_days: int = 7
+    """How long an acceptance is provisional."""
+    unvalued_budget: Decimal | None = None
+    """What a team's unvalued roots share in a month; None: the team's size."""
+    umbrella_days: int = 90
+    """A root open longer than this is marked …"""
+    umbrella_cost_share: Decimal = Decimal("0.2")
+    """… and one with more than this share of its team's cost and no outcome."""
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """What a policy set says once, for all calls."""
 
     obligations: Obligations = Obligations()
+    credit: CreditParameters = CreditParameters()
     on_store_failure: OnStoreFailure = OnStoreFailure()
     reuse: Reuse = Reuse()

@@ -53,11 +53,12 @@ _FORMATS = ("openai", "anthropic", "simulated", "litellm")
 _KEYS = ("format", "base_url", "api_key", "headers", "connect_s", "first_byte_s", "idle_s")
 _NEVER_SET = {"host", "content-length", "transfer-encoding", "connection", "accept-encoding"}
 _OPTIONS: Mapping[str, tuple[str, ...]] = {
-    "openai": ("auth",),
+    "openai": ("auth", "limit_field"),
     "anthropic": ("auth",),
     "simulated": ("latency_ms", "chunk_ms", "tokens", "error_rate", "error_status", "cut_rate"),
 }
 _AUTH_STYLES = ("bearer", "x-api-key", "api-key")
+_LIMIT_FIELDS = ("max_completion_tokens", "max_tokens")
 _USUAL = {
     "openai": ', such as "https://api.openai.com/v1"',
     "anthropic": ', such as "https://api.anthropic.com/v1"',
@@ -256,6 +257,10 @@ def _between(
 
 _OPTION_TYPES: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "auth": (lambda value: value in _AUTH_STYLES, f"one of {', '.join(_AUTH_STYLES)}"),
+    "limit_field": (
+        lambda value: value in _LIMIT_FIELDS,
+        f"one of {', '.join(_LIMIT_FIELDS)}",
+    ),
     "latency_ms": _between(0, 600_000),
     "chunk_ms": _between(0, 600_000),
     "tokens": _between(1, 1_000_000, whole=True),

@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from msgspec import Struct, structs
 
-from gateway.stores.memory_counters import Counters, Drawn, Held
+from gateway.quota import Counters, Drawn, Held
 from gateway.stores.memory_likeness import Asked, Entry, Replies, Scopes
 from gateway.values import (
     Draw,
@@ -70,6 +70,12 @@ class MemoryQuotas:
     async def draw(self, draws: Sequence[Draw], now: float, *, tenant: str = TENANT) -> Reservation:
         """Take from every quota and budget, or (when one refuses) from none."""
         return self._reserve(self._counters.draw(tenant, draws, "", now), None, now)
+
+    async def levels(
+        self, draws: Sequence[Draw], now: float, *, tenant: str = TENANT
+    ) -> tuple[int, ...]:
+        """Return what is used of each budget drawn on, under way or settled; draw nothing."""
+        return tuple([self._level(tenant, draw) for draw in draws])
 
     async def settle(
         self,
@@ -138,6 +144,10 @@ class MemoryQuotas:
         """Return how many calls are remembered."""
         return self._scopes.entries
 
+    def _level(self, tenant: str, draw: Draw) -> int:
+        assert draw.period_start is not None, "only a budget has a level"
+        return self._counters.used((tenant, draw.key), draw.period_start)
+
     def _look(
         self, sighting: Sighting, offers: Offers, shared: Offer | None, now: float
     ) -> Observation:
@@ -196,4 +206,5 @@ class MemoryQuotas:
             first = next(iter(self._open))
             if self._open[first].since + HELD_S_MAX > now:
                 break
-            del self._open[first]
+            for held in self._open.pop(first).held:
+                self._counters.abandon(held, now)

@@ -7,11 +7,13 @@ Good for tests and for reading. The SQLite ledger must behave as this one does.
 import asyncio
 import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from gateway import ledger
-from gateway.ledger import hours, projection, pseudonyms
+from gateway.ledger import decision_log, hours, projection, pseudonyms
+from gateway.ledger.decision_log import Entry, Page
 from gateway.ledger.hours import HourKey, HourSum
+from gateway.values import BudgetUnit
 
 
 class MemoryLedger:
@@ -29,7 +31,8 @@ class MemoryLedger:
         self._calls: dict[str, ledger.Intent | ledger.Refusal] = {}
         self._settles: dict[str, ledger.Settle] = {}
         self._costs: list[ledger.CostIntent | ledger.CostSettle] = []
-        self._decisions: list[ledger.DecisionRecord] = []
+        self._noted: list[Entry] = []
+        self._policies: dict[str, list[tuple[str, str]]] = {}
         self._clashes: list[tuple[str, bytes]] = []
         self._salts: list[pseudonyms.Salt] = []
         self._names = pseudonyms.Names(secret=secret, random=random)
@@ -54,8 +57,8 @@ class MemoryLedger:
 
     def add(self, record: ledger.Leaf) -> None:
         """Put a record in its place."""
-        if isinstance(record, ledger.DecisionRecord):
-            self._decisions.append(record)
+        if isinstance(record, ledger.DecisionRecord | ledger.OutcomeRecord):
+            self._noted.append(record)
         elif isinstance(record, ledger.CostIntent | ledger.CostSettle):
             self._costs.append(record)
         else:
@@ -64,9 +67,9 @@ class MemoryLedger:
     def expedite(self) -> None:
         """Everything appended so far is as durable as it will be."""
 
-    def note(self, record: ledger.DecisionRecord) -> None:
+    def note(self, record: Entry) -> None:
         """Add to the decision log."""
-        self._decisions.append(record)
+        self._noted.append(record)
 
     def commitment(self, principal: str, at_us: int) -> str:
         """Return the commitment of a person in the month of `at_us`."""
@@ -112,9 +115,7 @@ class MemoryLedger:
         """Return the commitments that stand for a person."""
         return frozenset(held for held, person in self.persons().items() if person == principal)
 
-    def spent(
-        self, *, since_us: int, columns: Sequence[str], unit: projection.SpentUnit
-    ) -> projection.Spent:
+    def spent(self, *, since_us: int, columns: Sequence[str], unit: BudgetUnit) -> projection.Spent:
         """Return what settled calls received since a moment came to, by values of columns."""
         chosen = projection.spent_columns(columns)
         names = self.persons()
@@ -126,9 +127,41 @@ class MemoryLedger:
         sums = hours.fold(self._costs, lambda _: None).sums
         return projection.total([*parts, *hours.spent(sums, since_us, chosen, unit)])
 
-    def decisions(self, since_us: int = 0) -> list[ledger.DecisionRecord]:
-        """Return the decision log since a moment, in the order it was written."""
-        return [record for record in self._decisions if record.at_us >= since_us]
+    def decision_log(
+        self, since_us: int = 0, until_us: int = 2**62, *, shadowed: bool = False
+    ) -> Iterator[Entry]:
+        """Yield the decisions of a window, and their outcomes, in the order they were written."""
+        lines = (ledger.encode(each) for each in self._noted)
+        chosen = filter(decision_log.tells_of_shadows, lines) if shadowed else lines
+        return decision_log.within(map(decision_log.entry, chosen), since_us, until_us)
+
+    def decision_page(
+        self, *, after: str = "", since_us: int = 0, until_us: int = 2**62, limit: int = 1000
+    ) -> Page:
+        """Return lines of the decision log, those that follow where another page ended."""
+        found = list(decision_log.within(self._noted, since_us, until_us))
+        start = int(after or 0)
+        lines = [ledger.encode(each) for each in found[start : start + limit]]
+        ends = start + limit
+        return Page(lines=lines, after=str(ends) if ends < len(found) else "")
+
+    def decision(self, request_id: str) -> ledger.DecisionRecord | None:
+        """Return what was decided about a call; None: nothing is known."""
+        decisions = (each for each in self._noted if isinstance(each, ledger.DecisionRecord))
+        return next((each for each in decisions if each.request_id == request_id), None)
+
+    def last_policy(self) -> str:
+        """Return the digest of the policies that decided last; empty: nothing was decided."""
+        digests = [each.policy for each in self._noted if isinstance(each, ledger.DecisionRecord)]
+        return digests[-1] if digests else ""
+
+    def keep_policies(self, digest: str, files: Sequence[tuple[str, str]], at_us: int) -> None:
+        """Keep the names and texts of the policy files behind a digest for good."""
+        self._policies.setdefault(digest, list(files))
+
+    def policy_files(self, digest: str) -> list[tuple[str, str]] | None:
+        """Return the names and texts of the policy files behind a digest, if they were kept."""
+        return self._policies.get(digest)
 
     def leaves(self) -> list[bytes]:
         """Return the bytes of all leaves, in the order of their indexes."""

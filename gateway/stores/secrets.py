@@ -45,6 +45,13 @@ def load_or_create(data_dir: Path, name: str, given: str) -> bytes:
         raise ConfigError(f"{path}: this secret cannot be used: {error.strerror}") from None
 
 
+def find(data_dir: Path, name: str, given: str) -> bytes | None:
+    """Return a secret as `load_or_create` does; None when there is none yet, and none is made."""
+    if not given and not (data_dir / name).exists():
+        return None
+    return load_or_create(data_dir, name, given)
+
+
 def _create(path: Path) -> None:
     """Write a whole new file and only then give it its name, so that nobody reads half of one."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

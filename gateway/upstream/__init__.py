@@ -5,6 +5,6 @@ The providers on the far side. One file per way of reaching them.
 to everybody else through litellm. `Providers` chooses; it is rebuilt at a reload.
 """
 
-from gateway.upstream.providers import Providers
+from gateway.upstream.providers import Providers, speaks
 
-__all__ = ["Providers"]
+__all__ = ["Providers", "speaks"]

@@ -5,7 +5,8 @@ Two calls may share a reply only where these are equal. One rule for every forma
 native provider would get (path, query, the header lines that travel, the body), under the
 settings of the provider, so that one that was pointed elsewhere at a reload answers no
 more for the one it was. The body is the caller's, from which the outgoing one is made: one
-that asked for a usage chunk gets a reply one that did not must not see. Only where it
+that asked for a usage chunk gets a reply one that did not must not see. What rules make of
+it (a ceiling, headers) stands beside it. Only where the body
 names a task the outgoing one stands for it, for there the task is cut. Whatever differs
 without need (another alias of a model) costs a share and nothing else.
 """
@@ -41,9 +42,12 @@ class Fingerprints:
         headers = inbound.headers
         if RETRY_COUNT in headers:
             headers = {name: value for name, value in headers.items() if name != RETRY_COUNT}
+        made = b"asks" if call.include_usage else b""
+        if target.output_tokens_max is not None or target.headers:
+            made += msgspec.json.encode((target.output_tokens_max, target.headers))
         pieces = (
             self._settings[target.provider],
-            b"asks" if call.include_usage else b"",
+            made,
             target.model.encode(),
             inbound.route.path.encode(),
             inbound.query,

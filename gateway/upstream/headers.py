@@ -2,13 +2,17 @@
 Which headers travel, in both directions.
 
 Towards a provider: what the caller sent, but for what belongs to one connection, what
-identifies the caller to the gateway, and what speaks to this or another gateway; then the
-provider's own credential. Towards the caller: an allow-list, because a provider's
+identifies the caller to the gateway, and what speaks to this or another gateway; then what
+goodgate.yaml and a rule add (where both name one, the rule has its way), and the provider's
+own credential, which nothing replaces. Towards the caller: an allow-list, because a provider's
 headers may name keys, cookies and machines (RFC 9110 section 7.6.1 for hop-by-hop).
 """
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+from msgspec import Struct
 
 import gateway
 from gateway import settings
@@ -58,6 +62,8 @@ _GATEWAYS = (
     b"x-task-",
     b"x-tfy-",
 )
+_OF_THE_BODY = b"content-"
+_NEVER_ADDED = frozenset((*_ONE_CONNECTION, *_OF_THE_CALLER, b"accept-encoding"))
 _TASK_IN_BAGGAGE = (b"task.id", b"task_id", b"goodgate.")
 
 _REPLY_NAMES = (
@@ -78,23 +84,39 @@ _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL_BYTE = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _PLAIN_CONNECTION = {None, b"keep-alive", b"close", b"Keep-Alive"}
 _NAMES_REMEMBERED_MAX = 1_000
+_ADDED_REMEMBERED_MAX = 256
+
+Added: TypeAlias = tuple[tuple[str, str], ...]
+"""Headers a rule adds: names in lower case, and values."""
+
+
+class _Own(Struct, frozen=True, kw_only=True):
+    """What the gateway sends itself."""
+
+    lines: bytes
+    names: frozenset[bytes]
+    """Of headers a rule added: a caller's own are left out."""
+    defaults: tuple[tuple[bytes, bytes], ...]
+    """Lines for names that stand nowhere else."""
 
 
 class Outward:
     """The headers a provider gets; most of the work is done once per name, not per call."""
 
     def __init__(self, provider: settings.Provider) -> None:
-        own = {"accept-encoding": "identity", **_credential(provider), **provider.headers}
-        self._own = b"".join(_own_line(provider.name, *pair) for pair in own.items())
-        self._names = _Names({name.encode(): None for name in own} | {b"baggage": None})
-        self._defaults = [
-            (name.encode(), f"{name}: {value}\r\n".encode())
-            for name, value in _DEFAULTS.items()
-            if name not in own
-        ]
+        self._provider = provider.name
+        self._credential = _credential(provider)
+        self._headers = {"accept-encoding": "identity", **self._credential, **provider.headers}
+        self._names = _Names({name.encode(): None for name in self._headers} | {b"baggage": None})
+        self._added: dict[Added, _Own] = {}
+        self._own = self._with(())
 
-    def of(self, headers: Mapping[bytes, bytes]) -> bytes:
+    def of(self, headers: Mapping[bytes, bytes], added: Added = ()) -> bytes:
         """Return the header lines to send for a call that arrived with these."""
+        own = self._own
+        if added:
+            own = self._added.get(added) or self._with(added)
+            headers = {name: value for name, value in headers.items() if name not in own.names}
         if headers.get(b"connection") not in _PLAIN_CONNECTION:
             headers = _without_named(headers)
         names = self._names
@@ -106,12 +128,50 @@ class Outward:
             found = [line for unusual in found for line in _usual(unusual)]
         found.append(b"")
         block = b"\r\n".join(found)
-        for raw, default in self._defaults:
+        for raw, default in own.defaults:
             if raw not in headers:
                 block += default
         if b"baggage" in headers and (kept := _baggage(headers[b"baggage"])):
             block += b"baggage: " + kept + b"\r\n"
-        return block + self._own
+        return block + own.lines
+
+    def _with(self, added: Added) -> _Own:
+        """Return what is sent beside the caller's own, with what a rule adds among it."""
+        ours = {
+            name: value for name, value in addable(added).items() if name not in self._credential
+        }
+        headers = self._headers | ours
+        own = _Own(
+            lines=b"".join(_own_line(self._provider, *pair) for pair in headers.items()),
+            names=frozenset(name.encode() for name in ours),
+            defaults=tuple(
+                (name.encode(), f"{name}: {value}\r\n".encode())
+                for name, value in _DEFAULTS.items()
+                if name not in headers
+            ),
+        )
+        if len(self._added) >= _ADDED_REMEMBERED_MAX:
+            self._added.clear()
+        self._added[added] = own
+        return own
+
+
+def addable(added: Added) -> dict[str, str]:
+    """
+    Return what of a rule's headers can be added to any request.
+
+    Policies refuse the others when they are loaded. Here they are left out all the same: a
+    rule must never be able to say who is calling, where a request goes or where it ends.
+    """
+    return {
+        name: value
+        for name, value in added
+        if (raw := name.encode()) not in _NEVER_ADDED
+        and not raw.startswith(_OF_THE_BODY)
+        and _NAME.fullmatch(raw)
+        and value.isascii()
+        and value.isprintable()
+    }
 
 
 class Inward:

@@ -52,7 +52,7 @@ class Native:
         head = b"%bcontent-length: %d\r\n%b\r\n" % (
             self._head(inbound.route.upstream_path, inbound.query),
             len(body),
-            self._outward.of(inbound.headers),
+            self._outward.of(inbound.headers, target.headers),
         )
         try:
             connection = await self._client.post(head, body)

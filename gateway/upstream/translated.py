@@ -20,6 +20,7 @@ from typing import Any, Self, cast
 from gateway import settings, wire
 from gateway.errors import ExtraMissing, ProviderCut, ProviderTimeout, ProviderUnreachable
 from gateway.upstream import translation
+from gateway.upstream.headers import addable
 from gateway.values import Call, Reply, Target
 
 _BACKDOORED = re.compile(r"1\.82\.[78]|1\.107(\D.*)?")
@@ -82,7 +83,7 @@ class Translated:
             "model": target.model,
             "api_base": provider.base_url or None,
             "api_key": provider.api_key or None,
-            "extra_headers": dict(provider.headers) or None,
+            "extra_headers": {**provider.headers, **addable(target.headers)} or None,
             "timeout": provider.first_byte_s,
             "num_retries": 0,
             "max_retries": 0,

@@ -18,8 +18,9 @@ from gateway.values.decisions import (
     Obligations,
     Refusal,
     ServedKind,
+    Terms,
 )
-from gateway.values.draws import Draw, DrawUnit, Reading, Reservation
+from gateway.values.draws import BudgetUnit, Draw, DrawUnit, Reading, Reservation
 from gateway.values.people import (
     EVIDENCE_RANK,
     Claim,
@@ -47,6 +48,7 @@ from gateway.values.sightings import (
 __all__ = [
     "EVIDENCE_RANK",
     "Attempt",
+    "BudgetUnit",
     "Call",
     "Claim",
     "Completion",
@@ -85,6 +87,7 @@ __all__ = [
     "TaskProblem",
     "TaskSource",
     "TaskStatus",
+    "Terms",
     "Turn",
     "Usage",
     "UsageBasis",

@@ -4,7 +4,10 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-DrawUnit: TypeAlias = Literal["calls", "tokens", "cost_usd"]
+DrawUnit: TypeAlias = Literal["calls", "tokens", "cost_usd", "concurrent"]
+"""`concurrent`: calls under way at once; each gives its one back when it ends."""
+BudgetUnit: TypeAlias = Literal["calls", "tokens", "cost_usd"]
+"""What the ledger can count again."""
 
 
 class Draw(Struct, frozen=True, kw_only=True):
@@ -20,11 +23,13 @@ class Draw(Struct, frozen=True, kw_only=True):
     limit: int
     """In the same unit as `amount`."""
     window_s: float
-    """A quota's `per`; for a budget the length of its current period."""
+    """A quota's `per`; for a budget the length of its current period; 0 for calls at once."""
     period_start: float | None = None
     """None: a quota (GCRA). Else a budget, and its calendar period began here (Unix seconds)."""
     shadow: bool = False
     """Count, and say what it would have done, but never refuse."""
+    meter: bool = False
+    """Only counts what `usage.*` facts tell: it never refuses, and is shown nowhere."""
     by_cluster: bool = False
     """Whether the likeness cluster is part of the key: only the store knows it."""
 
@@ -35,7 +40,11 @@ class Reading(Struct, frozen=True, kw_only=True):
     draw: Draw
     taken: bool
     retry_after_s: float = 0.0
-    """When the same draw would fit, if nothing else happened; 0 when it was taken."""
+    """
+    When the same draw would fit, if nothing else happened; 0 when it was taken.
+
+    Nobody knows when calls under way will end: for those it is one second.
+    """
     remaining: int = 0
 
 

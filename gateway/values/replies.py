@@ -33,6 +33,12 @@ class Target(Struct, frozen=True, kw_only=True):
     """The provider's name for the model: what `model` is replaced with when it differs."""
     format: str
     """`openai`, `anthropic`, `simulated` or `litellm`."""
+    output_tokens_max: int | None = None
+    """The most tokens a rule lets an answer have; None: as the caller asked."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Headers a rule adds to the request, sorted by name; names in lower case."""
+    limit_field: str = ""
+    """The one field that bounds a chat answer there; empty: whichever the caller uses."""
 
 
 class Reply(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.errors import NotFound
-from gateway.web import api_audit, api_keys, api_status, api_tasks
+from gateway.web import api_audit, api_decisions, api_keys, api_replay, api_status, api_tasks
 from gateway.web.api_terms import Api, Ask, Caller, Operation
 
 ROUTES: Mapping[tuple[str, str], str] = {
@@ -23,8 +23,11 @@ ROUTES: Mapping[tuple[str, str], str] = {
     ("POST", "/api/keys"): "keys",
     ("POST", "/api/keys/{id}/rotate"): "keys",
     ("POST", "/api/keys/{id}/revoke"): "keys",
+    ("GET", "/api/decisions/{id}"): "call",
     ("GET", "/api/audit/entries"): "audit",
     ("GET", "/api/audit/unlinked"): "audit",
+    ("GET", "/api/decisions"): "audit",
+    ("GET", "/api/policy/shadow"): "audit",
     ("POST", "/-/reload"): "reload",
 }
 """(method, path) -> permission; `identity.may` says which roles have it."""
@@ -41,8 +44,11 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("POST", "/api/keys"): api_keys.create,
     ("POST", "/api/keys/{id}/rotate"): api_keys.rotate,
     ("POST", "/api/keys/{id}/revoke"): api_keys.revoke,
+    ("GET", "/api/decisions/{id}"): api_decisions.explain,
     ("GET", "/api/audit/entries"): api_audit.entries,
     ("GET", "/api/audit/unlinked"): api_audit.unlinked,
+    ("GET", "/api/decisions"): api_replay.listing,
+    ("GET", "/api/policy/shadow"): api_replay.shadow,
     ("POST", "/-/reload"): api_status.reload,
 }
 

@@ -8,15 +8,19 @@ that was not meant to be.
 """
 
 import datetime
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from typing import Annotated, Any, Protocol, TypeAlias, TypeVar
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
 from gateway import identity, ledger, reports, tasks
 from gateway.errors import InvalidRequest, NotAllowed
+from gateway.ledger.decision_log import Entry, Page
 from gateway.values import Key, Principal, Task
+
+if TYPE_CHECKING:  # a developer's command passes through here, and compiles no condition
+    from gateway.policy import PolicySet
 
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
 """A principal, a team, a model: `identity.mint` says which characters."""
@@ -124,12 +128,43 @@ class Ledger(Protocol):
         ...
 
 
+class Decisions(Protocol):
+    """The decision log, and the policies it names."""
+
+    def decision_log(
+        self, since_us: int, until_us: int, *, shadowed: bool = False
+    ) -> Iterator[Entry]:
+        """Yield the decisions of a window, and their outcomes, in the order they were written."""
+        ...
+
+    def decision_page(self, *, after: str, since_us: int, until_us: int, limit: int) -> Page:
+        """Return lines of the log, those that follow where another page ended."""
+        ...
+
+    def decision(self, request_id: str) -> ledger.DecisionRecord | None:
+        """Return what was decided about a call; None: nothing is known of it."""
+        ...
+
+    def policy_files(self, digest: str) -> list[tuple[str, str]] | None:
+        """Return the names and texts of the policy files behind a digest, if they were kept."""
+        ...
+
+
 class Api(Struct, frozen=True, kw_only=True):
     """What the operations need of the program around them."""
 
     registry: Registry
     ledger: Ledger
     reading: reports.Store
+    decisions: Decisions
+    weekly: Callable[[str, int], str]
+    """The pseudonym of a name in the week of a moment (Unix microseconds); empty: unknown."""
+    weekly_apart: Callable[[], Callable[[str, int], str] | None]
+    """The same, for use in another thread; None: unknown."""
+    flush: Callable[[], Awaitable[None]]
+    """Write what was decided so far to where it is read."""
+    policies: "Callable[[], PolicySet | None]"
+    """The policies in force; None: no server is asked."""
     credentials: tasks.TaskCredentials
     pepper: bytes
     clock: Callable[[], float]

@@ -10,7 +10,7 @@ import contextlib
 import functools
 import math
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any, TypeAlias
 
 from msgspec import Struct
@@ -294,6 +294,12 @@ def gateway_headers(admission: Admission, decision: str) -> list[tuple[bytes, by
     if link.problem:
         # Served or not, its caller should learn what is wrong with the task.
         headers.append((b"x-goodgate-task-problem", link.problem.encode()))
+    if attempt.decision.terms.rule:
+        # Whoever gets another model than they asked for should see it, and why.
+        terms = attempt.decision.terms
+        headers.append((b"x-goodgate-routed", f"{attempt.target.model}; {terms.rule}".encode()))
+    if attempt.decision.obligations.note:
+        headers.append((b"x-goodgate-note", attempt.decision.obligations.note.encode()))
     if admission.reservation.readings:
         headers += _rate_limit(admission.reservation.readings)
     return headers
@@ -318,11 +324,14 @@ def _rate_limit(readings: tuple[Reading, ...]) -> list[tuple[bytes, bytes]]:
 
 @functools.lru_cache(maxsize=1024)
 def _quota_policy(rule: str, limit: int, window_s: float) -> bytes:
+    if not window_s:
+        return f'"{rule}";q={limit};qu="concurrent-requests"'.encode()
     return f'"{rule}";q={limit};w={max(1, round(window_s))}'.encode()
 
 
 async def _send_answer(exchange: Exchange, admission: Admission, answer: Answer) -> None:
-    head = [*answer.headers, *gateway_headers(admission, exchange.decision)]
+    own = admission.attempt.decision.obligations.reply_headers
+    head = [*_replaced(answer.headers, own), *gateway_headers(admission, exchange.decision)]
     if answer.chunks is None:
         await _send_whole(exchange, answer.status, head, answer.body)
         return
@@ -333,6 +342,16 @@ async def _send_answer(exchange: Exchange, admission: Admission, answer: Answer)
         async for chunk in chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
+
+
+def _replaced(
+    headers: tuple[tuple[bytes, bytes], ...], own: tuple[tuple[str, str], ...]
+) -> Iterable[tuple[bytes, bytes]]:
+    """Return a provider's headers with those that rules add, which take the place of theirs."""
+    if not own:
+        return headers
+    added = {name.encode(): value.encode() for name, value in own}
+    return [*(each for each in headers if each[0] not in added), *added.items()]
 
 
 async def _send_whole(

@@ -8,7 +8,7 @@ task, a principal, or anything a caller may choose.
 
 import bisect
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -32,6 +32,7 @@ class Tally:
         self.provider_errors: Counter[tuple[str, str]] = Counter()
         self.condition_errors = 0
         self.likeness: Counter[tuple[str]] = Counter()
+        self.shadows: Counter[tuple[str]] = Counter()
         self.unpriced_calls = 0
         self.duration_s = Histogram()
 
@@ -61,6 +62,11 @@ class Tally:
     def condition_failed(self, count: int) -> None:
         """Count conditions of rules that erred at run time."""
         self.condition_errors += count
+
+    def would_have(self, rules: Sequence[str]) -> None:
+        """Count what shadow rules would have refused or sent elsewhere, by their ids."""
+        for rule in rules:
+            self.shadows[(rule,)] += 1
 
     def recognised(self, kind: LikenessKind) -> None:
         """Count a call by how it is like an earlier one."""
@@ -133,6 +139,12 @@ class Exposition(Collector):
             "Conditions of rules that erred while a call was decided.",
             (),
             {(): tally.condition_errors},
+        )
+        yield _counter(
+            "goodgate_policy_would_have",
+            "Calls that a rule in shadow mode would have refused or sent elsewhere.",
+            ("rule",),
+            tally.shadows,
         )
         yield _counter(
             "goodgate_likeness",

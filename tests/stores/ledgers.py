@@ -143,8 +143,8 @@ def reveal(number: int) -> ledger.Reveal:
     )
 
 
-def decision(number: int) -> ledger.DecisionRecord:
-    return ledger.DecisionRecord(
+def decision(number: int, **changes: object) -> ledger.DecisionRecord:
+    record = ledger.DecisionRecord(
         at_us=NOW_US + number,
         code="",
         effect="permit",
@@ -155,3 +155,15 @@ def decision(number: int) -> ledger.DecisionRecord:
         request_id=f"req_{number:032x}",
         would_have=(),
     )
+    return msgspec.structs.replace(record, **changes)
+
+
+def outcome(number: int, **changes: object) -> ledger.OutcomeRecord:
+    record = ledger.OutcomeRecord(
+        at_us=NOW_US + number + 12_000,
+        cost_nano_usd=2,
+        input_tokens=10,
+        output_tokens=20,
+        request_id=f"req_{number:032x}",
+    )
+    return msgspec.structs.replace(record, **changes)

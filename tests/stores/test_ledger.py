@@ -21,6 +21,7 @@ from tests.stores.ledgers import (
     decision,
     intent,
     open_ledger,
+    outcome,
     refusal,
     reveal,
     settle,
@@ -175,11 +176,75 @@ async def test_unlinked_cost_is_chosen_by_team_model_and_time(store: Store) -> N
     assert [key.team for key, _ in hours(ledger.Query(until_us=since - 5))] == ["search"]
 
 
-async def test_the_decision_log_is_read_back(store: Store) -> None:
-    for number in range(3):
-        store.note(decision(number))
+async def test_the_decision_log_is_read_back_in_the_order_it_was_written(store: Store) -> None:
+    log = [decision(2), decision(0), outcome(0), decision(1), outcome(2)]
+    for record in log:
+        store.note(record)
     await store.flush()
-    assert store.reading.decisions(NOW_US + 1) == [decision(1), decision(2)]
+    assert list(store.reading.decision_log()) == log
+    assert list(store.reading.decision_log(NOW_US + 1, NOW_US + 2)) == [
+        record for record in log if record not in (decision(0), decision(2))
+    ]
+    assert store.reading.last_policy() == decision(1).policy
+
+
+async def test_an_empty_decision_log_has_nothing_to_tell(store: Store) -> None:
+    assert list(store.reading.decision_log()) == []
+    assert store.reading.last_policy() == ""
+    store.note(outcome(1))
+    await store.flush()
+    assert store.reading.last_policy() == ""
+
+
+async def test_what_shadow_rules_were_against_can_be_read_alone(store: Store) -> None:
+    against = decision(1, would_have=("quiet",))
+    for record in (decision(0), against, outcome(1), decision(2)):
+        store.note(record)
+    await store.flush()
+    assert list(store.reading.decision_log(shadowed=True)) == [against, outcome(1)]
+
+
+async def test_the_decision_log_is_read_page_by_page(store: Store) -> None:
+    log = [record for number in range(5) for record in (decision(number), outcome(number))]
+    for record in log:
+        store.note(record)
+        if record.at_us % 3 == 0:
+            await store.flush()
+    await store.flush()
+    for limit in (1, 3, 4, 10, 11):
+        found: list[bytes] = []
+        after, pages = "", 0
+        while after or not pages:
+            page = store.reading.decision_page(after=after, limit=limit)
+            assert len(page.lines) <= limit
+            found += page.lines
+            after, pages = page.after, pages + 1
+        assert found == [ledger.encode(record) for record in log]
+        assert pages <= 10 // limit + 1
+    window = store.reading.decision_page(since_us=NOW_US + 4)
+    assert window.lines[0] == ledger.encode(outcome(0))
+
+
+async def test_a_decision_is_found_by_its_request_id(store: Store) -> None:
+    made = NOW_US // 1000 + 5
+    asked, other = (f"req_{made:012x}7{number:03x}a{0:015x}" for number in (1, 2))
+    for number in range(3):
+        store.note(decision(number, request_id=f"req_{made:012x}7{number:03x}b{0:015x}"))
+    store.note(outcome(1, request_id=asked))
+    store.note(decision(7, request_id=asked, alike=other))
+    await store.flush()
+    assert store.reading.decision(asked) == decision(7, request_id=asked, alike=other)
+    assert store.reading.decision(other) is None
+    assert store.reading.decision("req_1") is None
+
+
+async def test_the_texts_behind_a_digest_are_kept(store: Store) -> None:
+    files = [("policies/a.yaml", "version: 1\n"), ("policies/teams/b.yaml", "ä" * 5_000)]
+    store.keep_policies("sha256:a", files, NOW_US)
+    store.keep_policies("sha256:a", [("other", "text")], NOW_US + 1)
+    await store.flush()
+    assert store.reading.policy_files("sha256:a") == files
+    assert store.reading.policy_files("sha256:b") is None
 
 
 async def test_budgets_are_counted_by_person_across_commitments(store: Store) -> None:

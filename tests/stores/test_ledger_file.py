@@ -160,7 +160,7 @@ async def test_old_decisions_are_pruned(tmp_path: Path) -> None:
     connection = held._connection
     connection.execute(SQL["add_decisions"], (old, old, ledger.encode(decision(1))))
     held._writer._prune()
-    assert Reading(tmp_path).decisions() == []
+    assert list(Reading(tmp_path).decision_log()) == []
     held.close()
 
 
@@ -194,7 +194,7 @@ def moved(connection: apsw.Connection, into: Any, records: list[ledger.Leaf]) ->
     work = sequencer.Sequencer(into)
     found = connection.execute(SQL["all_intake"]).fetchall()
     groups = [sequencer.read(intake_id, held) for intake_id, _, held in found]
-    work.move(groups, [ledger.encode(decision(1))])
+    work.move(groups, [(decision(1).at_us, ledger.encode(decision(1)))])
 
 
 def state(connection: apsw.Connection) -> list[object]:

@@ -14,13 +14,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from msgspec import structs
 
 from gateway.stores.memory import HELD_S_MAX, SWEPT_EVERY, MemoryQuotas
+from gateway.stores.redis.mirror import CounterKey, Own
 from gateway.stores.redis.quotas import RedisQuotas
 from gateway.values import Draw, DrawUnit, Reservation, Usage
 from tests.stores import backends
 from tests.stores.backends import AnyQuotas
-
-NOW = 1_795_348_800.25
-DAY_S = 86_400.0
+from tests.stores.draws import DAY_S, NOW, budget, concurrent, meter, rate, taken, tokens
 
 
 @pytest.fixture(name="quotas", params=backends.BACKENDS)
@@ -44,49 +43,6 @@ async def _shared(request: pytest.FixtureRequest) -> AsyncIterator[tuple[RedisQu
         backends.another(request.param, "r1") as other,
     ):
         yield one, other
-
-
-def rate(
-    amount: int = 1,
-    *,
-    limit: int = 10,
-    window_s: float = 60,
-    key: str = "rate",
-    unit: DrawUnit = "calls",
-    shadow: bool = False,
-) -> Draw:
-    return Draw(
-        rule=key, key=key, unit=unit, amount=amount, limit=limit, window_s=window_s, shadow=shadow
-    )
-
-
-def budget(
-    amount: int = 1,
-    *,
-    limit: int = 10,
-    key: str = "budget",
-    unit: DrawUnit = "calls",
-    start: float = NOW - 100,
-    shadow: bool = False,
-) -> Draw:
-    return Draw(
-        rule=key,
-        key=key,
-        unit=unit,
-        amount=amount,
-        limit=limit,
-        window_s=DAY_S,
-        period_start=start,
-        shadow=shadow,
-    )
-
-
-def tokens(used: int) -> Usage:
-    return Usage(input_tokens=used)
-
-
-def taken(reservation: Reservation) -> list[bool]:
-    return [reading.taken for reading in reservation.readings]
 
 
 async def look_at_counters(quotas: MemoryQuotas, now: float) -> None:
@@ -364,16 +320,18 @@ async def test_each_replica_sets_its_own_part_of_a_budget(
     one, other = shared
     await one.draw([budget(3)], NOW)
     await other.draw([budget(2)], NOW)
-    start, ends = NOW - 100, NOW - 100 + DAY_S
-    await one.restate("budget", start, ends, 1)
-    await one.restate("budget", start, ends, 1)
+    key = CounterKey("default", "budget", "", NOW - 100)
+    ends = NOW - 100 + DAY_S
+    await one.account.put(key, Own("calls", ends, 1))
+    await one.account.put(key, Own("calls", ends, 1))
     (reading,) = (await one.draw([budget(99, limit=99)], NOW)).readings
     assert reading.remaining == 96
-    await other.seed("budget", "calls", start, 1)
-    await other.seed("budget", "calls", start, 7)
+    await other.account.seed(key, 1)
+    await other.account.seed(key, 7)
     (reading,) = (await one.draw([budget(99, limit=99)], NOW)).readings
     assert reading.remaining == 91
-    await one.restate("near", start, ends, 4, cluster="0" * 16)
+    near = CounterKey("default", "near", "@" + "0" * 16, NOW - 100)
+    await one.account.put(near, Own("calls", ends, 4))
     (reading,) = (await one.draw([budget(10, key="near")], NOW)).readings
     assert reading.remaining == 0
     assert reading.taken
@@ -411,7 +369,7 @@ class Naive:
 
     def __init__(self) -> None:
         self.levels: dict[str, tuple[Fraction, Fraction, Fraction]] = {}
-        self.sums: dict[tuple[str, float], int] = {}
+        self.sums: dict[tuple[str, float | None], int] = {}
         self.open: dict[int, list[tuple[Draw, Fraction, Fraction]]] = {}
 
     def level(self, draw: Draw, at: Fraction) -> tuple[Fraction, Fraction]:
@@ -425,13 +383,13 @@ class Naive:
         return draw.limit / Fraction(draw.window_s)
 
     def left(self, draw: Draw, at: Fraction) -> Fraction:
-        if draw.period_start is not None:
+        if draw.period_start is not None or draw.unit == "concurrent":
             return Fraction(draw.limit - self.sums.get((draw.key, draw.period_start), 0))
         return draw.limit - self.level(draw, at)[0]
 
     def add(self, draw: Draw, at: Fraction, amount: Fraction | int) -> Fraction:
         """Add an amount, and return when all there is will have leaked out."""
-        if draw.period_start is not None:
+        if draw.period_start is not None or draw.unit == "concurrent":
             key = draw.key, draw.period_start
             self.sums[key] = self.sums.get(key, 0) + int(amount)
             return at
@@ -459,7 +417,9 @@ class Naive:
         for draw, until, since in self.open.pop(number, []):
             calls = draw.amount if used is not None else 0
             change = Fraction((calls if draw.unit == "calls" else used or 0) - draw.amount)
-            if draw.period_start is None and change < 0:
+            if draw.unit == "concurrent":
+                change = Fraction(-1)
+            elif draw.period_start is None and change < 0:
                 if since < self.level(draw, at)[1]:
                     continue
                 change = -min(-change, max(Fraction(0), until - at) * self.leak(draw))
@@ -475,7 +435,11 @@ KINDS = (
     budget(limit=40, key="sum", unit="tokens"),
     budget(limit=9, key="count"),
     budget(limit=30, key="quiet", shadow=True, unit="tokens"),
+    concurrent(3),
+    concurrent(2, key="at once, quiet", shadow=True),
+    meter(),
 )
+BUDGETS = tuple(kind for kind in KINDS if kind.period_start is not None)
 
 
 class Quotas(RuleBasedStateMachine):
@@ -508,6 +472,7 @@ class Quotas(RuleBasedStateMachine):
     def at(self) -> Fraction:
         return Fraction(self.now)
 
+    @precondition(lambda self: self.now_ms < 80_000_000)
     @rule(ms=st.integers(1, 3_000) | st.integers(3_000, 4_000_000))
     def wait(self, ms: int) -> None:
         self.now_ms += ms
@@ -518,14 +483,16 @@ class Quotas(RuleBasedStateMachine):
     )
     def draw(self, kinds: list[Draw], amount: int) -> None:
         draws = [
-            structs.replace(kind, amount=1 if kind.unit == "calls" else amount) for kind in kinds
+            structs.replace(kind, amount=amount if kind.unit == "tokens" else 1) for kind in kinds
         ]
         found = [self.run(store.draw(draws, self.now)) for store in self.stores]
         assert found[1].readings == found[0].readings
         self.naive.draw(len(self.reservations), found[0], self.at)
         self.reservations.append(found)
         for reading in found[0].readings:
-            if reading.retry_after_s > 0 and reading.draw.period_start is None:
+            if reading.draw.unit == "concurrent":
+                assert reading.retry_after_s in (0.0, 1.0)
+            elif reading.retry_after_s > 0 and reading.draw.period_start is None:
                 later = Fraction(self.now + reading.retry_after_s)
                 assert self.naive.left(reading.draw, later) >= reading.draw.amount - TOLERANCE
                 sooner = later - Fraction(3, 1000)
@@ -541,6 +508,13 @@ class Quotas(RuleBasedStateMachine):
         assert found[1].readings == found[0].readings
         self.naive.open[len(self.reservations)] = []
         self.reservations.append(found)
+
+    @rule(kinds=st.lists(st.sampled_from(BUDGETS)))
+    def look(self, kinds: list[Draw]) -> None:
+        """At what is used, and change nothing."""
+        exact = tuple(self.naive.sums.get((kind.key, kind.period_start), 0) for kind in kinds)
+        for store in self.stores:
+            assert self.run(store.levels(kinds, self.now)) == exact
 
     @precondition(lambda self: bool(self.reservations))
     @rule(data=st.data(), used=st.none() | st.integers(0, 20))

@@ -6,10 +6,7 @@ Real servers, real connections. Nothing sleeps: what is waited for is an event, 
 
 import asyncio
 import logging
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Self
+from collections.abc import Awaitable, Callable
 
 import pytest
 from hypothesis import given
@@ -18,172 +15,32 @@ from hypothesis import strategies as st
 from gateway import errors
 from gateway.stores.redis.cluster import slot_of
 from gateway.stores.redis.connection import Connection
-from gateway.stores.redis.fallback import Mode, SharedQuotas
-from gateway.stores.redis.mirror import BudgetKey, Mirror
+from gateway.stores.redis.fallback import SharedQuotas
+from gateway.stores.redis.mirror import CounterKey, Mirror
 from gateway.stores.redis.quotas import RedisQuotas
-from gateway.values import Draw, Offer, Offers, Reservation, Sighting, Usage
-from tests.stores.valkeys import DEADLINE_S, Valkey, back, cluster, gone, raw, until, valkey
+from gateway.values import Draw, Offer, Offers, Sighting, Usage
+from tests.stores.outages import (
+    NOW,
+    SECRET,
+    START,
+    Load,
+    all_settled,
+    at_once,
+    away,
+    budget,
+    calls,
+    come_back,
+    is_taken,
+    none_under_way,
+    right,
+    several,
+    sharing,
+    tokens,
+    used_of,
+)
+from tests.stores.valkeys import Valkey, cluster, raw, until, valkey
 
-SECRET = b"s" * 32
-NOW = time.time()  # the store goes by its own clock
-START = NOW - 86_400.0
-
-
-def calls(limit: int, *, key: str = "calls", window_s: float = 3_600.0) -> Draw:
-    """A call on a quota of calls."""
-    return Draw(rule=key, key=key, unit="calls", amount=1, limit=limit, window_s=window_s)
-
-
-def tokens(amount: int, limit: int, *, key: str = "tokens") -> Draw:
-    """An amount of a quota of tokens."""
-    return Draw(rule=key, key=key, unit="tokens", amount=amount, limit=limit, window_s=3_600.0)
-
-
-def budget(amount: int, limit: int, *, key: str = "budget") -> Draw:
-    """An amount of a budget of tokens."""
-    return Draw(
-        rule=key,
-        key=key,
-        unit="tokens",
-        amount=amount,
-        limit=limit,
-        window_s=2_592_000.0,
-        period_start=START,
-    )
-
-
-@asynccontextmanager
-async def sharing(
-    url: str, replica: str = "r0", *, mode: Callable[[], Mode] = lambda: "share", replicas: int = 1
-) -> AsyncIterator[SharedQuotas]:
-    """Give one replica's quotas."""
-    connection = Connection(url)
-    remote = RedisQuotas(connection, replica=replica, secret=SECRET)
-    quotas = SharedQuotas(
-        remote, connection, replica=replica, mode=mode, replicas=replicas, clock=lambda: NOW
-    )
-    await quotas.start()
-    try:
-        yield quotas
-    finally:
-        await quotas.close()
-
-
-@asynccontextmanager
-async def several(url: str, count: int) -> AsyncIterator[list[SharedQuotas]]:
-    """Give replicas that know of each other."""
-    async with AsyncExitStack() as stack:
-        made = [await stack.enter_async_context(sharing(url, f"r{n}")) for n in range(count)]
-        for quotas in made:
-            await quotas._recovery._step()
-        assert [quotas.state.replicas for quotas in made] == [count] * count
-        yield made
-
-
-def is_taken(made: Reservation) -> bool:
-    """Return whether all of it was taken."""
-    return all(reading.taken for reading in made.readings)
-
-
-async def used_of(*nodes: Valkey) -> int:
-    """Return what the store says was used of all budgets."""
-    total = 0
-    for node in nodes:
-        client = await raw(node)
-        keys = await client("KEYS", "gg:*:b:*")
-        for key in keys if isinstance(keys, list) else []:
-            values = await client("HVALS", key)
-            total += sum(map(int, values)) if isinstance(values, list) else 0
-        await client.closed()
-        node.clients.remove(client)
-    return total
-
-
-class Load:
-    """Calls without end, on several replicas at once; each draws, and uses a little."""
-
-    def __init__(self, replicas: list[SharedQuotas], *, at_once: int, limit: int) -> None:
-        self._replicas = replicas
-        self._at_once = at_once
-        self._limit = limit
-        self._stop = asyncio.Event()
-        self.admitted = 0
-        self.used = 0
-        self.slowest_s = 0.0
-
-    async def __aenter__(self) -> Self:
-        self._jobs = [
-            asyncio.ensure_future(self._call(quotas))
-            for quotas in self._replicas
-            for _ in range(self._at_once)
-        ]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._stop.set()
-        await asyncio.gather(*self._jobs)
-
-    async def more(self, count: int) -> None:
-        """Wait until so many more calls were answered, whatever the answer."""
-        self._left = count
-        self._enough = asyncio.Event()
-        async with asyncio.timeout(DEADLINE_S):
-            await self._enough.wait()
-
-    _left = 0
-    _enough = asyncio.Event()
-
-    async def _call(self, quotas: SharedQuotas) -> None:
-        loop = asyncio.get_running_loop()
-        while not self._stop.is_set():
-            since = loop.time()
-            made = await quotas.draw((calls(self._limit), budget(50, 10**9)), NOW)
-            self.slowest_s = max(self.slowest_s, loop.time() - since)
-            if is_taken(made):
-                self.admitted += 1
-            await _moment()
-            if is_taken(made):
-                await quotas.settle(made, Usage(input_tokens=7), 0, NOW)
-                self.used += 7
-            self._left -= 1
-            if self._left == 0:
-                self._enough.set()
-
-
-async def _moment() -> None:
-    """Take as long as a provider does, nearly."""
-    done = asyncio.get_running_loop().create_future()
-    asyncio.get_running_loop().call_later(0.002, done.set_result, None)
-    await done
-
-
-async def all_settled(replicas: list[SharedQuotas]) -> None:
-    """Wait until the store is shared by all of them, and right."""
-    async with asyncio.timeout(DEADLINE_S):
-        for quotas in replicas:
-            await quotas.settled.wait()
-
-
-async def away(replicas: list[SharedQuotas]) -> None:
-    """Wait until each has noticed."""
-    for quotas in replicas:
-        await gone(quotas._recovery._connection)
-
-
-async def _come_back(replicas: list[SharedQuotas]) -> None:
-    for quotas in replicas:
-        await back(quotas._recovery._connection)
-    await all_settled(replicas)
-
-
-async def _right(used: int, *nodes: Valkey) -> None:
-    """Wait until the store holds exactly what was used."""
-
-    async def is_right() -> bool:
-        return await used_of(*nodes) == used
-
-    await until(is_right)
-
+DRAWS = (calls(10**6), budget(50, 10**9), at_once(10**6))
 
 Fault = Callable[[Valkey, list[SharedQuotas], Load], Awaitable[None]]
 
@@ -199,7 +56,7 @@ async def killed(server: Valkey, replicas: list[SharedQuotas], load: Load) -> No
 async def restarted(server: Valkey, replicas: list[SharedQuotas], load: Load) -> None:
     """It dies and is there again at once, empty."""
     await server.restart()
-    await _come_back(replicas)
+    await come_back(replicas)
     await load.more(10)
 
 
@@ -216,7 +73,7 @@ async def flapping(server: Valkey, replicas: list[SharedQuotas], load: Load) -> 
     for _ in range(3):
         await server.restart()
         await load.more(20)
-        await _come_back(replicas)
+        await come_back(replicas)
 
 
 async def paused(server: Valkey, replicas: list[SharedQuotas], load: Load) -> None:
@@ -230,14 +87,15 @@ async def paused(server: Valkey, replicas: list[SharedQuotas], load: Load) -> No
 @pytest.mark.parametrize("fault", [killed, restarted, frozen, flapping, paused])
 async def test_a_fault_under_load_fails_no_call_and_leaves_nothing_reserved(fault: Fault) -> None:
     async with valkey() as server, several(server.url, 2) as replicas:
-        async with Load(replicas, at_once=16, limit=10**6) as load:
+        async with Load(replicas, DRAWS, at_once=16) as load:
             await load.more(100)
             await fault(server, replicas, load)
-            await _come_back(replicas)
+            await come_back(replicas)
             await load.more(100)
         assert load.slowest_s < 2.5
         await all_settled(replicas)
-        await _right(load.used, server)
+        await right(load.used, server)
+        await none_under_way(server)
         assert [quotas.held for quotas in replicas] == [0, 0]
         assert all(quotas.state.is_shared for quotas in replicas)
 
@@ -246,18 +104,19 @@ async def test_a_fault_under_load_fails_no_call_and_leaves_nothing_reserved(faul
 async def test_a_fault_under_load_lets_no_more_through_than_the_stated_bound(fault: Fault) -> None:
     """In one window: one life of the store admits 40, another one 40, the replicas alone 40."""
     limit = 40
+    limited = (calls(limit), budget(50, 10**9))
     async with valkey() as server, several(server.url, 2) as replicas:
-        async with Load(replicas, at_once=16, limit=limit) as load:
+        async with Load(replicas, limited, at_once=16) as load:
             await load.more(100)
             assert load.admitted == limit
             await fault(server, replicas, load)
             await load.more(100)
-            await _come_back(replicas)
+            await come_back(replicas)
             await load.more(100)
         lives = 2 if fault is killed else 1
         assert load.admitted <= limit * lives + limit
         assert all(quotas.state.fallbacks > 0 for quotas in replicas)
-        await _right(load.used, server)
+        await right(load.used, server)
 
 
 async def test_a_failover_under_load_fails_no_call_and_loses_no_count() -> None:
@@ -282,16 +141,17 @@ async def test_a_failover_under_load_fails_no_call_and_loses_no_count() -> None:
         await until(follows)
         others = [each for each in nodes if each is not owner]
         async with several(others[0].url, 2) as replicas:
-            async with Load(replicas, at_once=8, limit=10**6) as load:
+            async with Load(replicas, DRAWS, at_once=8) as load:
                 await load.more(100)
                 await owner.kill()
                 await away(replicas)
                 await load.more(100)
                 await client("CLUSTER", "FAILOVER", "TAKEOVER")
-                await _come_back(replicas)
+                await come_back(replicas)
                 await load.more(100)
             await all_settled(replicas)
-            await _right(load.used, heir)
+            await right(load.used, heir)
+            await none_under_way(heir)
 
 
 async def test_a_failover_by_hand_is_followed() -> None:
@@ -367,8 +227,8 @@ async def test_a_budget_is_shared_by_what_was_left() -> None:
                     await quotas.settle(made, Usage(input_tokens=1), 0, NOW)
         assert taken == 40
         await server.start()
-        await _come_back(replicas)
-        await _right(100, server)
+        await come_back(replicas)
+        await right(100, server)
         assert not is_taken(await replicas[0].draw((budget(1, 100),), NOW))
 
 
@@ -396,13 +256,13 @@ async def test_what_was_reserved_before_an_outage_and_settled_in_it_is_free_agai
         await quotas.settle(before[0], Usage(input_tokens=1), 0, NOW)
         await quotas.release(before[1], NOW)
         server.thaw()
-        await _come_back([quotas])
-        await _right(401 - 100, server)
+        await come_back([quotas])
+        await right(401 - 100, server)
         await quotas.settle(before[2], Usage(input_tokens=2), 0, NOW)
         await quotas.release(before[3], NOW)
         await quotas.settle(in_it, Usage(input_tokens=4), 0, NOW)
         await quotas.settle(in_it, Usage(input_tokens=4), 0, NOW)
-        await _right(7, server)
+        await right(7, server)
 
 
 async def test_a_store_emptied_under_our_eyes_is_filled_again() -> None:
@@ -411,7 +271,7 @@ async def test_a_store_emptied_under_our_eyes_is_filled_again() -> None:
         client = await raw(server)
         await client("FLUSHALL")
         await quotas._recovery._step()
-        await _right(60, server)
+        await right(60, server)
         assert not is_taken(await quotas.draw((budget(60, 100),), NOW))
 
 
@@ -422,7 +282,7 @@ async def test_who_hangs_up_while_it_draws_reserves_nothing() -> None:
             await _moment_of_the_loop()
             job.cancel()
             await asyncio.gather(job, return_exceptions=True)
-        await _right(0, server)
+        await right(0, server)
         await all_settled([quotas])
         assert quotas.state.is_shared
 
@@ -456,8 +316,8 @@ async def test_a_replica_starts_without_the_store_and_finds_it_later() -> None:
             assert not quotas.state.is_shared
             assert quotas.state.reason
             await server.start()
-            await _come_back([quotas])
-            await _right(125, server)
+            await come_back([quotas])
+            await right(125, server)
             assert quotas.state.is_shared
             assert quotas.state.fallbacks == 60
 
@@ -519,8 +379,8 @@ async def test_a_store_that_takes_no_writes_is_away(setting: str, bad: str, good
         assert is_taken(await quotas.draw((budget(5, 100),), NOW))
         assert not quotas.state.is_shared
         await client("CONFIG", "SET", setting, good)
-        await _come_back([quotas])
-        await _right(5, server)
+        await come_back([quotas])
+        await right(5, server)
 
 
 async def test_a_store_that_became_a_replica_is_away() -> None:
@@ -530,8 +390,8 @@ async def test_a_store_that_became_a_replica_is_away() -> None:
         assert is_taken(await quotas.draw((budget(5, 100),), NOW))
         assert not quotas.state.is_shared
         await client("REPLICAOF", "NO", "ONE")
-        await _come_back([quotas])
-        await _right(5, server)
+        await come_back([quotas])
+        await right(5, server)
 
 
 async def test_a_script_that_errs_fails_no_call(caplog: pytest.LogCaptureFixture) -> None:
@@ -545,7 +405,7 @@ async def test_a_script_that_errs_fails_no_call(caplog: pytest.LogCaptureFixture
             assert is_taken(await quotas.draw((budget(5, 100),), NOW))
         await client("DEL", keys[0])
         await quotas._recovery._step()
-        await _right(15, server)
+        await right(15, server)
     said = [each.getMessage() for each in caplog.records if each.levelno >= logging.ERROR]
     assert 1 <= len(said) <= 2
 
@@ -561,7 +421,7 @@ async def test_each_change_is_logged_once_and_names_no_credential(
             await server.kill()
             await away([quotas])
             await server.start()
-            await _come_back([quotas])
+            await come_back([quotas])
     said = [each.getMessage() for each in caplog.records if each.name == "goodgate.stores"]
     assert len(said) == 3
     assert not any("hunter22" in line for line in said)
@@ -577,7 +437,7 @@ def test_budgets_shared_out_never_pass_the_limit_by_more_than_stated(
 ) -> None:
     """All replicas have heard the total; beyond it: a unit each, and one large draw each."""
     replicas = [Mirror() for _ in before]
-    key = BudgetKey("default", "budget", "", START)
+    key = CounterKey("default", "budget", "", START)
     total = min(sum(before), limit)
     for mirror in replicas:
         mirror.read(key, budget(0, limit), limit - total)

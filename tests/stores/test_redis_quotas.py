@@ -126,8 +126,8 @@ def test_names_are_digests_under_the_deployments_secret() -> None:
     assert key.startswith(b"gg:{")
     assert key.endswith(b"@" + b"0" * 16)
     assert keys.prefix("acme") != keys.prefix("default")
-    assert keys.budget("acme", "b", NOW) != keys.budget("acme", "b", NOW + 1)
-    assert keys.budget("acme", "b", NOW, "c") == keys.budget("acme", "b", NOW) + b"@c"
+    assert keys.own("acme", "b", NOW) != keys.own("acme", "b", NOW + 1)
+    assert keys.own("acme", "b", NOW, "@c") == keys.own("acme", "b", NOW) + b"@c"
     assert keys.field("r0") != keys.field("r1")
 
 

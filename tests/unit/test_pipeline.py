@@ -176,7 +176,7 @@ async def test_the_decision_log_has_facts_of_every_call_and_no_name(play: Playbo
     await play.asks()
     await play.admits(task=None)
 
-    linked, unlinked = play.ledger.decisions()
+    linked, unlinked = play.decisions()
     assert linked.effect == "permit"
     assert (unlinked.effect, unlinked.code) == ("forbid", "task_required")
     assert linked.facts["task.id"] == "DEMO-1"

@@ -122,7 +122,7 @@ async def test_the_decision_log_says_which_call_it_repeats_and_why() -> None:
     await play.asks(LONG)
     await play.asks(SALTED)
 
-    *_, last = play.ledger.decisions()
+    *_, last = play.decisions()
     assert last.alike == "req_" + f"{1:032x}"
     assert last.because
     assert last.facts["likeness.kind"] == "near"

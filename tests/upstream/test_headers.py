@@ -84,3 +84,10 @@ def test_names_providers_make_up_are_not_remembered_without_a_bound():
     found = inward.of([(b"X-RateLimit-%d" % number, b"1") for number in range(1_500)])
     assert (b"x-ratelimit-1499", b"1") in found
     assert len(inward._names) <= 1_000
+
+
+def test_what_rules_add_is_not_remembered_without_a_bound():
+    outward = headers.Outward(Provider(name="p", format="openai", base_url="http://x"))
+    for number in range(600):
+        assert b"\r\nx-a: %d\r\n" % number in outward.of({}, (("x-a", str(number)),))
+    assert len(outward._added) <= 256

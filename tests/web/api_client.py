@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -12,8 +12,9 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.types import Message
 
-from gateway import identity, ledger, tasks
+from gateway import identity, ledger, policy, tasks
 from gateway.errors import ConfigError
+from gateway.ledger.decision_log import Entry, Page, within
 from gateway.ledger.hours import HourKey, HourSum
 from gateway.stores.memory_registry import MemoryRegistry
 from gateway.values import Key, Role, Task
@@ -63,12 +64,52 @@ class Book:
         return frozenset(each for each, name in self.persons().items() if name == principal)
 
 
+class DecisionLog:
+    """Decisions by request id, those still in memory apart; and files of policies by digest."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, ledger.DecisionRecord] = {}
+        self.unwritten: dict[str, ledger.DecisionRecord] = {}
+        self.files: dict[str, list[tuple[str, str]]] = {}
+        self.flushes = 0
+
+    def decision(self, request_id: str) -> ledger.DecisionRecord | None:
+        """Return a decision that is written."""
+        return self.records.get(request_id)
+
+    def decision_log(
+        self, since_us: int, until_us: int, *, shadowed: bool = False
+    ) -> Iterator[Entry]:
+        """Yield the decisions of a window, whatever shadow rules said of them."""
+        yield from within(self.records.values(), since_us, until_us)
+
+    def decision_page(self, *, after: str, since_us: int, until_us: int, limit: int) -> Page:
+        """Return all decisions of a window on one page."""
+        found = within(self.records.values(), since_us, until_us)
+        return Page(lines=[ledger.encode(each) for each in found], after="")
+
+    def policy_files(self, digest: str) -> list[tuple[str, str]] | None:
+        """Return the files behind a digest."""
+        return self.files.get(digest)
+
+    async def flush(self) -> None:
+        """Write what is in memory."""
+        self.flushes += 1
+        self.records |= self.unwritten
+
+
+def _weekly(name: str, at_us: int) -> str:
+    return f"{name}@{at_us // 604_800_000_000}"
+
+
 class World:
     """An API over a registry with three people, and a way to ask it."""
 
     def __init__(self) -> None:
         self.registry = MemoryRegistry()
         self.book = Book()
+        self.decided = DecisionLog()
+        self.policies = policy.load([("a.yaml", "version: 1\nrules: []\n")])
         self.now = NOW
         self.reloads = 0
         self.broken = ""
@@ -77,6 +118,11 @@ class World:
             registry=self.registry,
             ledger=self.book,
             reading=self.book,
+            decisions=self.decided,
+            flush=self.decided.flush,
+            policies=lambda: self.policies,
+            weekly=_weekly,
+            weekly_apart=lambda: _weekly,
             credentials=tasks.TaskCredentials(b"s" * 32),
             pepper=PEPPER,
             clock=lambda: self.now,

@@ -7,6 +7,8 @@ from gateway import identity
 from gateway.values import Role
 from gateway.web import api, api_table
 from tests.web.api_client import ROLES, World
+from tests.web.test_api_decisions import ID as DECIDED
+from tests.web.test_api_decisions import record
 
 ALLOWED: dict[Role, set[str]] = {
     "developer": {"call", "tasks"},
@@ -27,6 +29,9 @@ def concrete(world: World, path: str) -> str:
     """Return a path with its variable part filled in."""
     if path == "/api/tasks/import":
         return path + "?name=c.yaml"
+    if path == "/api/decisions/{id}":
+        world.decided.records[DECIDED] = record(world.policies)
+        return path.replace("{id}", DECIDED)
     return path.replace("{id}", "PROJ-2" if "tasks" in path else world.ids["developer"])
 
 

@@ -1,9 +1,9 @@
--- ports.Quotas.observe in one round trip. After counting, remembering, flights.
+-- ports.Quotas.observe in one round trip. After under_way, counting, remembering, flights.
 -- KEYS: ring, words; of a call that shares: flight, reply.
 -- ARGV: see RedisQuotas.observe.
 -- Returns kind, status, readings, earlier, leader, reply, and the candidates.
 
-local prefix, given, flags, replica, field = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local prefix, given, flags, replica, own = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local exact, features, canonical, entry, cluster = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 local NEW, EXACT_OFFER, RETRY, SHARED = ARGV[11], ARGV[12], ARGV[13], ARGV[14]
 local FORBIDDEN, REFUSED, TAKEN = 0, 1, 2
@@ -28,7 +28,7 @@ local is_shared = is_following or leader ~= '' or reply ~= ''
 -- Draw an offer; lead the flight if nobody does and it was taken.
 local function take_offer(offer, of_cluster)
   if string.byte(offer) == 1 then return FORBIDDEN, '' end
-  local readings, is_refused = draw(offer, 2, prefix, of_cluster, field, now)
+  local readings, is_refused = draw(offer, 2, prefix, of_cluster, own, now)
   if is_refused then return REFUSED, readings end
   if may_share and not is_shared then lead(KEYS[3], replica, now) end
   return TAKEN, readings

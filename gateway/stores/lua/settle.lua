@@ -1,9 +1,10 @@
--- ports.Quotas.settle and release. After counting, remembering, flights.
+-- ports.Quotas.settle and release. After under_way, counting, remembering, flights.
 -- KEYS: counters; then, when a remembered call is marked, ring and words; then the flight led.
--- ARGV: time, own field, packed changes, mark, exact, canonical, replica (empty: leads none).
+-- ARGV: time, own name, packed changes, mark, exact, canonical, replica (empty: leads none).
 
-local CHANGE = '<Bdddddd'  -- is budget, reserved, actual, level or ends, at, limit, window_s
-local now, field, changes = clock(ARGV[1]), ARGV[2], ARGV[3]
+local CHANGE = '<Bdddddd'  -- sort, reserved, actual, level or ends, at, limit, window_s
+local QUOTA, BUDGET = 0, 1  -- else: calls under way
+local now, own, changes = clock(ARGV[1]), ARGV[2], ARGV[3]
 
 local function change_quota(key, reserved, actual, taken_level, taken_at, limit, window_s)
   local raw = redis.call('GET', key)
@@ -29,14 +30,16 @@ end
 
 local from, i = 1, 0
 while from <= #changes do
-  local is_budget, reserved, actual, level, at, limit, window_s
-  is_budget, reserved, actual, level, at, limit, window_s, from =
+  local sort, reserved, actual, level, at, limit, window_s
+  sort, reserved, actual, level, at, limit, window_s, from =
     struct.unpack(CHANGE, changes, from)
   i = i + 1
-  if is_budget == 0 then
+  if sort == QUOTA then
     change_quota(KEYS[i], reserved, actual, level, at, limit, window_s)
+  elseif sort ~= BUDGET then
+    add_under_way(KEYS[i], own, actual - reserved)
   elseif now < level + PERIOD_GRACE_S then
-    add_own(KEYS[i], field, actual - reserved, level, now)
+    add_own(KEYS[i], own, actual - reserved, level, now)
   end
 end
 

@@ -14,14 +14,17 @@ settled. A store that comes back empty begins a new life. Of a budget: nothing b
 limit, but for what others took after this replica last asked, one unit for each replica when
 less is left than there are replicas, and for each replica one draw too large for its share;
 and, where a store forgets without going away, what passes until that is seen: at the next
-draw on the budget, and put right 0.2 s later at most.
+draw on the budget, and put right 0.2 s later at most. Of calls under way at once: a replica
+alone lets one through while fewer than max(1, L / N) are open here, whoever let those through.
+So replicas by themselves never have more than L open, or N if that is more; and all together
+no more than that, but for what one had beyond its share when the outage began, until it ends.
 """
 
 import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from msgspec import Struct, structs
 
@@ -30,10 +33,11 @@ from gateway.errors import StoreUnavailable
 from gateway.stores.memory import TENANT, MemoryQuotas
 from gateway.stores.redis.connection import Connection
 from gateway.stores.redis.heartbeat import Heartbeat
-from gateway.stores.redis.mirror import BudgetKey, Mirror, Own
+from gateway.stores.redis.mirror import CounterKey, Mirror
 from gateway.stores.redis.recovery import Recovery, State
+from gateway.stores.redis.remote import Remote
 from gateway.stores.redis.resp import ServerError
-from gateway.stores.redis.shares import Shares, budget_key
+from gateway.stores.redis.shares import Shares, counter_key
 from gateway.values import (
     Draw,
     DrawUnit,
@@ -50,31 +54,6 @@ HELD_S_MAX: Final = 86_400.0
 _T = TypeVar("_T")
 
 
-class Remote(ports.Quotas, Protocol):
-    """The store all replicas share: `RedisQuotas`."""
-
-    async def draw(self, draws: Sequence[Draw], now: float, *, tenant: str = TENANT) -> Reservation:
-        """Take from every quota and budget of a tenant, or from none."""
-        ...
-
-    async def restate(
-        self,
-        draw_key: str,
-        period_start: float,
-        ends: float,
-        used: int,
-        *,
-        tenant: str = TENANT,
-        cluster: str = "",
-    ) -> None:
-        """Set what this replica used of a budget."""
-        ...
-
-    async def extend(self, share: bytes) -> bool:
-        """Go on waiting for a reply others may share."""
-        ...
-
-
 class _Drawing(Struct, frozen=True):
     """Whose draws they are, and of which cluster."""
 
@@ -89,8 +68,8 @@ class _Held(Struct, frozen=True):
     since: float
     inner: Reservation
     """As the one who made it knows it."""
-    budgets: tuple[tuple[BudgetKey, Draw], ...]
-    """The draws on budgets that were taken."""
+    counted: tuple[tuple[CounterKey, Draw], ...]
+    """The draws that were taken on budgets, and on calls under way."""
     is_local: bool
 
 
@@ -124,7 +103,11 @@ class SharedQuotas:
         self._local = MemoryQuotas()
         self._mirror = Mirror()
         self._recovery = Recovery(
-            connection, Heartbeat(connection, replica, replicas), self._mirror, self._restate, clock
+            connection,
+            Heartbeat(connection, replica, replicas),
+            self._mirror,
+            remote.account,
+            clock,
         )
         self._held: OrderedDict[int, _Held] = OrderedDict()
         self._last_id = 0
@@ -195,6 +178,25 @@ class SharedQuotas:
         made = await self._local.draw(shares.draws(tenant, "", draws), now, tenant=tenant)
         return self._file(drawing, made, shares, now)
 
+    async def levels(
+        self, draws: Sequence[Draw], now: float, *, tenant: str = TENANT
+    ) -> tuple[int, ...]:
+        """
+        Return what is used of each budget drawn on; draw nothing.
+
+        While the store is away, what this replica knows: the last it heard of others', and its own.
+        """
+        if not draws:
+            return ()
+        keys = [CounterKey(tenant, draw.key, "", draw.period_start) for draw in draws]
+        nothing = _Drawing(tenant, "", ())
+        told = await self._ask(nothing, lambda: self._remote.levels(draws, now, tenant=tenant))
+        if told is None:
+            return tuple(map(self._mirror.level, keys))
+        for key, draw, used in zip(keys, draws, told, strict=True):
+            self._mirror.hear(key, draw, used)
+        return told
+
     async def settle(
         self,
         reservation: Reservation,
@@ -213,7 +215,7 @@ class SharedQuotas:
             """Settle it with the one who made it."""
             await quotas.settle(held.inner, used, cost_nano_usd, now, failed=failed)
 
-        actual = [quota.actual(draw, used, cost_nano_usd) for _key, draw in held.budgets]
+        actual = [quota.actual(draw, used, cost_nano_usd) for _key, draw in held.counted]
         await self._end_soon(held, actual, tell)
 
     async def release(self, reservation: Reservation, now: float) -> None:
@@ -226,7 +228,7 @@ class SharedQuotas:
             """Release it with the one who made it."""
             await quotas.release(held.inner, now)
 
-        await self._end_soon(held, [0] * len(held.budgets), tell)
+        await self._end_soon(held, [0] * len(held.counted), tell)
 
     async def keep(self, share: bytes, reply: bytes, ttl_s: float) -> None:
         """Keep a reply for calls that share it; in this process alone while the store is away."""
@@ -255,7 +257,7 @@ class SharedQuotas:
 
         The store is told as soon as it is there: best before `start`.
         """
-        self._mirror.count(BudgetKey(tenant, draw_key, "", period_start), unit, used)
+        self._mirror.count(CounterKey(tenant, draw_key, "", period_start), unit, used)
         self._recovery.mend_soon()
 
     async def _ask(self, drawing: _Drawing, send: Callable[[], Awaitable[_T]]) -> _T | None:
@@ -294,22 +296,22 @@ class SharedQuotas:
         if not made.id:
             return made
         outer = shares.whole(made) if shares is not None else made
-        budgets: list[tuple[BudgetKey, Draw]] = []
+        counted: list[tuple[CounterKey, Draw]] = []
         for reading in outer.readings:
-            if reading.draw.period_start is None:
+            key = counter_key(drawing.tenant, drawing.cluster, reading.draw)
+            if key is None:
                 continue
-            key = budget_key(drawing.tenant, drawing.cluster, reading.draw)
             if shares is None and not self._mirror.read(key, reading.draw, reading.remaining):
                 self._recovery.mend_soon()
             if reading.taken:
                 self._mirror.take(key, reading.draw, is_local=shares is not None)
-                budgets.append((key, reading.draw))
+                counted.append((key, reading.draw))
         self._last_id += 1
         if any(not reading.taken and not reading.draw.shadow for reading in outer.readings):
             return Reservation(id=self._last_id, readings=outer.readings)  # refused: not held
-        self._held[self._last_id] = _Held(now, made, tuple(budgets), shares is not None)
+        self._held[self._last_id] = _Held(now, made, tuple(counted), shares is not None)
         self._let_go_of_old(now)
-        if shares is not None and budgets:
+        if shares is not None and counted:
             self._recovery.mend_soon()
         return Reservation(id=self._last_id, readings=outer.readings)
 
@@ -334,38 +336,31 @@ class SharedQuotas:
     ) -> None:
         is_shared = await self._recovery.enter()
         try:
-            for (key, draw), used in zip(held.budgets, actual, strict=True):
+            for (key, draw), used in zip(held.counted, actual, strict=True):
                 self._mirror.settle(key, draw, used, is_local=held.is_local)
             if held.is_local:
                 await tell(self._local)
-                if held.budgets:
+                if held.counted:
                     self._recovery.mend_soon()
             elif is_shared:
                 await tell(self._remote)
         except StoreUnavailable:
             return  # the mirror knows, and the store will
         except ServerError as error:
-            self._mirror.dirty.update(key for key, _draw in held.budgets)
+            self._mirror.dirty.update(key for key, _draw in held.counted)
             self._recovery.complain(error)
         finally:
             if is_shared:
                 self._recovery.leave()
 
-    async def _restate(self, key: BudgetKey, own: Own) -> None:
-        await self._remote.restate(
-            key.draw_key,
-            key.period_start,
-            own.ends,
-            own.amount,
-            tenant=key.tenant,
-            cluster=key.cluster,
-        )
-
     def _doubt(self, drawing: _Drawing) -> None:
         """Note that what these draws came to is not known: the mirror says what is right."""
         for draw in drawing.draws:
-            if draw.period_start is not None:
-                self._mirror.doubt(budget_key(drawing.tenant, drawing.cluster, draw), draw)
+            key = counter_key(drawing.tenant, drawing.cluster, draw)
+            if key is not None:
+                self._mirror.doubt(key, draw)
+                if draw.by_cluster and key.period_start is None:
+                    self._recovery.distrust_calls()  # it may have been another cluster
         self._recovery.mend_soon()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -375,8 +370,12 @@ class SharedQuotas:
 
     def _let_go_of_old(self, now: float) -> None:
         first = next(iter(self._held))
-        if self._held[first].since + HELD_S_MAX <= now:
-            del self._held[first]
+        if self._held[first].since + HELD_S_MAX > now:
+            return
+        held = self._held.pop(first)
+        for key, draw in held.counted:
+            if key.period_start is None:
+                self._mirror.settle(key, draw, 0, is_local=held.is_local)
 
 
 async def _told(work: Awaitable[None]) -> bool:

@@ -26,19 +26,33 @@ class Keys:
         self.counter = lru_cache(COUNTERS_CACHED)(self._counter)
 
     def field(self, replica: str) -> bytes:
-        """Return what a replica's own amounts are filed under in every budget."""
+        """Return what a replica's own amounts are filed under: 8 hex digits."""
         return self._digest(b"replica", replica, 4)
 
     def drawn(self, tenant: str, draw: Draw, cluster: str) -> bytes:
         """Return the key of the counter a draw is on, as `counting.lua` makes it."""
-        sort = b"q:" if draw.period_start is None else b"b:"
+        sort = b"b:"
+        if draw.period_start is None:
+            sort = b"c:" if draw.unit == "concurrent" else b"q:"
         key = self.prefix(tenant) + sort + self.counter(draw.key, draw.period_start)
         return key + b"@" + cluster.encode() if draw.by_cluster else key
 
-    def budget(self, tenant: str, draw_key: str, period_start: float, cluster: str = "") -> bytes:
-        """Return the key of a budget; `cluster` of a draw that is `by_cluster`."""
-        key = self.prefix(tenant) + b"b:" + self.counter(draw_key, period_start)
-        return key + b"@" + cluster.encode() if cluster else key
+    def own(
+        self, tenant: str, draw_key: str, period_start: float | None, suffix: str = ""
+    ) -> bytes:
+        """
+        Return the key of what replicas count for themselves, each its own part.
+
+        That is a budget, or (without a `period_start`) a count of calls under way; `suffix` is
+        "@" and the cluster of a draw that is `by_cluster`.
+        """
+        sort = b"c:" if period_start is None else b"b:"
+        name = self.counter(draw_key, period_start)
+        return self.prefix(tenant) + sort + name + suffix.encode()
+
+    def lives(self, tenant: str) -> bytes:
+        """Return the key that says which replicas have calls under way, and until when."""
+        return self.prefix(tenant) + b"l"
 
     def scope(self, tenant: str, scope: bytes) -> tuple[bytes, bytes]:
         """Return the keys of a scope: its ring, and what is known of its calls."""

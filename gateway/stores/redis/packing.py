@@ -11,7 +11,7 @@ DIGEST_BYTES: Final = 16
 _WISH: Final = struct.Struct("<B32sdddd")
 _READING: Final = struct.Struct("<Bdddd")
 _CHANGE: Final = struct.Struct("<Bdddddd")
-_BUDGET, _SHADOW, _BY_CLUSTER = 1, 2, 4
+_BUDGET, _SHADOW, _BY_CLUSTER, _CONCURRENT = 1, 2, 4, 8
 _COMPARABLE, _FOLLOWING, _STORED = 1, 2, 4
 
 
@@ -51,6 +51,11 @@ def budget_change(reserved: int, actual: int, ends: float) -> bytes:
 def quota_change(draw: Draw, actual: int, level: float, at: float) -> bytes:
     """Return what becomes of one draw on a quota, which left it at a level at an instant."""
     return _CHANGE.pack(0, draw.amount, actual, level, at, draw.limit, draw.window_s)
+
+
+def call_change(reserved: int, actual: int) -> bytes:
+    """Return what becomes of one draw on calls under way."""
+    return _CHANGE.pack(2, reserved, actual, 0.0, 0.0, 0.0, 0.0)
 
 
 def flags(sighting: Sighting) -> bytes:
@@ -97,6 +102,7 @@ def _wish(keys: Keys, draw: Draw) -> bytes:
         (0 if start is None else _BUDGET)
         | (_SHADOW if draw.shadow else 0)
         | (_BY_CLUSTER if draw.by_cluster else 0)
+        | (_CONCURRENT if draw.unit == "concurrent" else 0)
     )
     name = keys.counter(draw.key, start)
     return _WISH.pack(flags, name, draw.amount, draw.limit, draw.window_s, start or 0.0)

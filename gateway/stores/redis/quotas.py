@@ -16,9 +16,9 @@ from msgspec import structs
 from gateway import quota
 from gateway.errors import StoreUnavailable
 from gateway.stores.memory import NOTHING, TENANT
-from gateway.stores.memory_counters import PERIOD_S_MAX
 from gateway.stores.memory_likeness import REPLY_BYTES_MAX
 from gateway.stores.redis import packing, reservations, scripts
+from gateway.stores.redis.account import Account
 from gateway.stores.redis.keys import Keys
 from gateway.stores.redis.replies import Seals, Unfit
 from gateway.stores.redis.reservations import Asked, Drawing, Open, Reservations
@@ -26,7 +26,6 @@ from gateway.stores.redis.resp import ServerError
 from gateway.stores.redis.scripts import Script
 from gateway.values import (
     Draw,
-    DrawUnit,
     Observation,
     Offer,
     Offers,
@@ -78,7 +77,7 @@ class RedisQuotas:
         self._connection = connection
         self._replica = replica.encode()
         self._keys = Keys(secret)
-        self._field = self._keys.field(replica)
+        self.account = Account(self._call, self._keys, replica, lambda: self._at(self._now))
         self._seals = Seals(secret)
         self._server_time = server_time
         self._now = 0.0
@@ -103,7 +102,7 @@ class RedisQuotas:
                 self._at(now),
                 packing.flags(sighting),
                 self._replica,
-                self._field,
+                self.account.name,
                 *packing.described(sighting, sighting.cluster),
                 *packing.offers(self._keys, offers),
             ),
@@ -131,7 +130,7 @@ class RedisQuotas:
                 self._keys.prefix(sighting.tenant),
                 self._at(now),
                 self._replica,
-                self._field,
+                self.account.name,
                 *packing.described(sighting, cluster),
                 packing.offer(self._keys, offer),
             ),
@@ -139,7 +138,7 @@ class RedisQuotas:
         asked = self._asked(sighting, began=began == 1) if status == _TAKEN else None
         drawing = Drawing(sighting.tenant, offer.draws, cluster)
         led = flight[0] if flight and status == _TAKEN else b""
-        return self._open.add(drawing, readings, asked, now, led)
+        return self._begin(drawing, readings, asked, now, led)
 
     async def draw(self, draws: Sequence[Draw], now: float, *, tenant: str = TENANT) -> Reservation:
         """
@@ -149,9 +148,24 @@ class RedisQuotas:
             StoreUnavailable: whether anything was drawn is not known.
 
         """
-        args = self._at(now), self._field, packing.wishes(self._keys, draws)
+        args = self._at(now), self.account.name, packing.wishes(self._keys, draws)
         readings = await self._call(_DRAW, (self._keys.prefix(tenant),), args)
-        return self._open.add(Drawing(tenant, tuple(draws)), readings, None, now)
+        return self._begin(Drawing(tenant, tuple(draws)), readings, None, now)
+
+    async def levels(
+        self, draws: Sequence[Draw], now: float, *, tenant: str = TENANT
+    ) -> tuple[int, ...]:
+        """
+        Return what is used of each budget drawn on, under way or settled; draw nothing.
+
+        Raises:
+            StoreUnavailable
+
+        """
+        if not draws:
+            return ()
+        args = (packing.wishes(self._keys, draws),)
+        return tuple(map(int, await self._call(_LEVELS, (self._keys.prefix(tenant),), args)))
 
     async def settle(
         self,
@@ -213,47 +227,6 @@ class RedisQuotas:
         key = self._keys.flight(self._seals.tenant(share), share)
         return bool(await self._call(_FLIGHT, (key,), (self._at(self._now), self._replica)))
 
-    async def seed(
-        self,
-        draw_key: str,
-        unit: DrawUnit,
-        period_start: float,
-        used: int,
-        *,
-        tenant: str = TENANT,
-    ) -> None:
-        """
-        Count at least so much of a budget as used by this replica, as the ledger says.
-
-        Raises:
-            StoreUnavailable
-
-        """
-        key = self._keys.budget(tenant, draw_key, period_start)
-        await self._set(key, period_start + PERIOD_S_MAX, used, b"least")
-
-    async def restate(
-        self,
-        draw_key: str,
-        period_start: float,
-        ends: float,
-        used: int,
-        *,
-        tenant: str = TENANT,
-        cluster: str = "",
-    ) -> None:
-        """
-        Set what this replica used of a budget, whatever the store says of it; others' stays.
-
-        `cluster` of a draw that is `by_cluster`. Nothing of the same budget may be under way.
-
-        Raises:
-            StoreUnavailable
-
-        """
-        key = self._keys.budget(tenant, draw_key, period_start, cluster)
-        await self._set(key, ends, used, b"exactly")
-
     async def flush(self) -> None:
         """Wait until everything sent so far has been answered, or never will be."""
         while self._jobs:
@@ -282,7 +255,7 @@ class RedisQuotas:
             drawing = Drawing(sighting.tenant, offer.draws, cluster)
             leads = bool(sighting.share) and not is_shared and status == _TAKEN
             led = self._keys.flight(sighting.tenant, sighting.share) if leads else b""
-            held = self._open.add(drawing, readings, asked, now, led)
+            held = self._begin(drawing, readings, asked, now, led)
         try:
             reply = self._seals.open(sighting.share, sealed) if sealed else b""
         except Unfit:  # as if it had never been kept
@@ -309,8 +282,35 @@ class RedisQuotas:
         tenant, share = sighting.tenant, sighting.share
         return self._keys.flight(tenant, share), self._keys.reply(tenant, share)
 
+    def _begin(
+        self,
+        drawing: Drawing,
+        readings: bytes,
+        asked: Asked | None,
+        now: float,
+        flight: bytes = b"",
+    ) -> Reservation:
+        """Return the handle of what was drawn; let go of what nobody settles."""
+        made = self._open.add(drawing, readings, asked, now, flight)
+        for lost in self._open.let_go(now) if made in self._open else ():
+            plain = structs.replace(lost, asked=None, flight=b"")
+            self._dispatch(plain, reservations.abandoned(lost), b"", now)
+        return made
+
     async def _change(self, found: Open, actual: Sequence[int], mark: bytes, now: float) -> None:
         """Send what becomes of a reservation, and see that it is on its way."""
+        job = self._dispatch(found, actual, mark, now)
+        if job is None:
+            return
+        if self._is_known:
+            await asyncio.sleep(0)  # now it is sent: before whatever comes next
+        else:
+            await asyncio.wait([job])
+
+    def _dispatch(
+        self, found: Open, actual: Sequence[int], mark: bytes, now: float
+    ) -> asyncio.Task[None] | None:
+        """Start to send what becomes of a reservation; None when there is nothing to say."""
         keys, changes = reservations.changed(found, actual)
         exact = canonical = b""
         if found.asked is not None and mark:
@@ -319,16 +319,13 @@ class RedisQuotas:
         if found.flight:
             keys.append(found.flight)
         replica = self._replica if found.flight else b""
-        args = self._at(now), self._field, b"".join(changes), mark, exact, canonical, replica
+        args = self._at(now), self.account.name, b"".join(changes), mark, exact, canonical, replica
         if not keys:
-            return
+            return None
         job = asyncio.ensure_future(self._send(keys, args))
         self._jobs.add(job)
         job.add_done_callback(self._jobs.discard)
-        if self._is_known:
-            await asyncio.sleep(0)  # now it is sent: before whatever comes next
-        else:
-            await asyncio.wait([job])
+        return job
 
     async def _send(self, keys: Sequence[bytes], args: Sequence[bytes]) -> None:
         try:
@@ -346,10 +343,6 @@ class RedisQuotas:
             self._is_known = False
             raise
 
-    async def _set(self, key: bytes, ends: float, used: int, how: bytes) -> None:
-        args = self._at(self._now), self._field, repr(ends).encode(), b"%d" % used, how
-        await self._call(_SEED, (key,), args)
-
     def _at(self, now: float) -> bytes:
         """Return an instant for a script; empty when it asks the store itself."""
         self._now = max(self._now, now)
@@ -362,16 +355,11 @@ def _offer(offers: Offers, kind: _Kind) -> Offer:
     return offers.retry if kind == "retry" else offers.new
 
 
-def _script(*parts: str) -> Script:
-    """Return a script with its preludes before it."""
-    texts = [scripts.load(part).text.decode() for part in parts]
-    return Script.of(parts[-1], "\n".join(texts))
-
-
-_OBSERVE: Final = _script("counting", "remembering", "flights", "observe")
-_DECIDE: Final = _script("counting", "remembering", "flights", "decide")
-_DRAW: Final = _script("counting", "draw")
-_SETTLE: Final = _script("counting", "remembering", "flights", "settle")
-_SEED: Final = _script("counting", "seed")
-_KEEP: Final = _script("counting", "keep")
-_FLIGHT: Final = _script("counting", "flights", "flight")
+_DRAWING: Final = ("under_way", "counting")
+_OBSERVE: Final = scripts.joined(*_DRAWING, "remembering", "flights", "observe")
+_DECIDE: Final = scripts.joined(*_DRAWING, "remembering", "flights", "decide")
+_DRAW: Final = scripts.joined(*_DRAWING, "draw")
+_LEVELS: Final = scripts.joined(*_DRAWING, "levels")
+_SETTLE: Final = scripts.joined(*_DRAWING, "remembering", "flights", "settle")
+_KEEP: Final = scripts.joined("counting", "keep")
+_FLIGHT: Final = scripts.joined("counting", "flights", "flight")

@@ -5,27 +5,33 @@ Coming back takes a moment in which calls are still decided by each replica for 
 budget's own field is set from the mirror, then, with nothing under way, those that changed
 meanwhile. The same is done when the store turns out to have lost what it held, or when what
 it did for us is not known (a caller gone while it drew).
+
+Calls under way are put right in the same way, under a new life: what the store may remember of
+them that has ended since nobody counts any more. One that was let through without the store and
+ends after that is given back there MENDED_EVERY_S later at most. While some are under way, a
+sign of life goes to their tenants with every heartbeat.
 """
 
 import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from msgspec import Struct
 
 from gateway.errors import StoreUnavailable
+from gateway.stores.redis.account import Account
 from gateway.stores.redis.connection import Connection
 from gateway.stores.redis.heartbeat import EVERY_S, Heartbeat
-from gateway.stores.redis.mirror import BudgetKey, Mirror, Own
+from gateway.stores.redis.mirror import CounterKey, Mirror
 from gateway.stores.redis.resp import ServerError
 
 log = logging.getLogger("goodgate.stores")
 
 AT_ONCE: Final = 256
-"""Budgets put right in one go."""
+"""Counters put right in one go."""
 MENDED_EVERY_S: Final = 0.2
 """New calls are held up for a moment each time; not more often than that."""
 
@@ -55,14 +61,14 @@ class Recovery:
         connection: Connection,
         heartbeat: Heartbeat,
         mirror: Mirror,
-        put: Callable[[BudgetKey, Own], Awaitable[None]],
+        account: Account,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """Put the store right with `put`, which sets this replica's field of a budget."""
+        """Put this replica's account in the store right by its mirror."""
         self._connection = connection
         self._heartbeat = heartbeat
         self._mirror = mirror
-        self._put = put
+        self._account = account
         self._clock = clock
         self.is_shared = False
         self.outages = 0
@@ -72,6 +78,8 @@ class Recovery:
         self._since = clock()
         self._reason = "not started"
         self._complaint = ""
+        self._anew = False
+        """Whether the store may take calls for under way here that are not."""
         self._under_way = 0
         self._quiet: asyncio.Future[None] | None = None
         self._pause: asyncio.Future[None] | None = None
@@ -140,6 +148,11 @@ class Recovery:
         self.settled.clear()
         self._work.set()
 
+    def distrust_calls(self) -> None:
+        """Put right all calls under way: which of them the store knows is not known."""
+        self._anew = True
+        self.mend_soon()
+
     def complain(self, error: ServerError) -> None:
         """Log what the store has against us; not the same thing over and over."""
         if str(error) != self._complaint:
@@ -159,15 +172,16 @@ class Recovery:
         """Say that we are here, come back if we were away, put right what is wrong."""
         if not self._connection.up:
             return
-        self._mirror.sweep(self._clock())
         try:
             kept = await self._heartbeat.beat(asyncio.get_running_loop().time())
             if not kept or not self.is_shared:
-                self._mirror.soil()
+                self._soil()
             if not self.is_shared:
                 await self._mend(self._mirror.dirty)
-            if self._mirror.dirty or not self.is_shared:
+            if self._mirror.dirty or self._anew or not self.is_shared:
                 await self._mend_in_peace()
+            self._mirror.sweep(self._clock())
+            await self._hold()
         except StoreUnavailable:
             return  # the next time it is up
         except ServerError as error:
@@ -183,28 +197,44 @@ class Recovery:
             if self._under_way:
                 self._quiet = asyncio.get_running_loop().create_future()
                 await self._quiet
+            if self._anew:
+                self._account.begin_anew()
+                self._mirror.soil_calls()
             await self._mend(self._mirror.dirty)
+            self._anew = False
             if not self.is_shared and self._connection.up:
                 self._came_back()
         finally:
             pause, self._pause, self._quiet = self._pause, None, None
             pause.set_result(None)
 
-    async def _mend(self, keys: Iterable[BudgetKey]) -> None:
+    async def _mend(self, keys: Iterable[CounterKey]) -> None:
         waiting = list(keys)
         for start in range(0, len(waiting), AT_ONCE):
             await asyncio.gather(*map(self._mend_one, waiting[start : start + AT_ONCE]))
 
-    async def _mend_one(self, key: BudgetKey) -> None:
+    async def _mend_one(self, key: CounterKey) -> None:
         own = self._mirror.of(key)
         self._mirror.dirty.discard(key)
         if own is None:
             return
         try:
-            await self._put(key, own)
+            await self._account.put(key, own)
         except BaseException:
             self._mirror.dirty.add(key)
             raise
+
+    async def _hold(self) -> None:
+        """Have calls under way here believed for longer; put them right if they were not."""
+        for tenant in self._mirror.tenants():
+            if not await self._account.hold(tenant):
+                self._mirror.soil_calls(tenant)
+                self.mend_soon()
+
+    def _soil(self) -> None:
+        """Take all that the store holds of this replica for wrong."""
+        self._mirror.soil()
+        self._anew = True
 
     def _came_back(self) -> None:
         self.is_shared = True
@@ -216,7 +246,7 @@ class Recovery:
         )
 
     def _moved(self) -> None:
-        self._mirror.soil()
+        self._soil()
         self.mend_soon()
 
     def _ended(self, reason: str) -> None:

@@ -27,6 +27,8 @@ class Held(Struct, frozen=True):
     def change(self, actual: int) -> bytes:
         """Return what becomes of it, as `settle.lua` reads it."""
         draw = self.draw
+        if draw.unit == "concurrent":
+            return packing.call_change(draw.amount, actual)
         if draw.period_start is None:
             return packing.quota_change(draw, actual, self.level, self.at)
         return packing.budget_change(draw.amount, actual, draw.period_start + draw.window_s)
@@ -72,6 +74,10 @@ class Reservations:
         """Return how many are not settled."""
         return len(self._open)
 
+    def __contains__(self, reservation: Reservation) -> bool:
+        """Return whether one is not settled."""
+        return reservation.id in self._open
+
     def add(
         self,
         drawing: Drawing,
@@ -93,7 +99,6 @@ class Reservations:
             )
         self._last_id += 1
         if held or asked is not None or flight:
-            self._let_go(now)
             self._open[self._last_id] = Open(now, tuple(held), asked, flight)
         return Reservation(id=self._last_id, readings=tuple(told))
 
@@ -101,13 +106,20 @@ class Reservations:
         """Return what a handle is for, once."""
         return self._open.pop(reservation.id, None)
 
-    def _let_go(self, now: float) -> None:
-        """Take what nobody settles in a day as settled: by what was reserved."""
-        for _ in range(LET_GO_AT_ONCE):
-            first = next(iter(self._open), None)
-            if first is None or self._open[first].since + HELD_S_MAX > now:
-                return
-            del self._open[first]
+    def let_go(self, now: float) -> list[Open]:
+        """Return what nobody settled in a day, and take it for settled: by what was reserved."""
+        gone: list[Open] = []
+        while self._open and len(gone) < LET_GO_AT_ONCE:
+            first = next(iter(self._open))
+            if self._open[first].since + HELD_S_MAX > now:
+                break
+            gone.append(self._open.pop(first))
+        return gone
+
+
+def abandoned(found: Open) -> list[int]:
+    """Return what draws of a reservation nobody settles came to: its call is not under way."""
+    return [0 if held.draw.unit == "concurrent" else held.draw.amount for held in found.held]
 
 
 def changed(found: Open, actual: Sequence[int]) -> tuple[list[bytes], list[bytes]]:

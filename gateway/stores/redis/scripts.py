@@ -27,3 +27,9 @@ class Script(Struct, frozen=True):
 def load(name: str) -> Script:
     """Return the script in `stores/lua/NAME.lua`."""
     return Script.of(name, (FOLDER / f"{name}.lua").read_text(encoding="utf-8"))
+
+
+def joined(*parts: str) -> Script:
+    """Return the script in the last of some files, with its preludes before it."""
+    texts = [(FOLDER / f"{part}.lua").read_text(encoding="utf-8") for part in parts]
+    return Script.of(parts[-1], "\n".join(texts))

@@ -2,14 +2,16 @@
 A replica's share of a limit, for as long as it decides by itself.
 
 A quota falls to limit / replicas, and at least 1. Who asks for more than the share is let
-through when all of the share is free, and pays for the rest when the call is settled.
+through when all of the share is free, and pays for the rest when the call is settled. Of the
+calls under way at once it is limit / replicas too (and at least 1), those counted that were
+let through by the store. What only counts is not shared out: it refuses nothing.
 """
 
 from collections.abc import Sequence
 
 from msgspec import structs
 
-from gateway.stores.redis.mirror import BudgetKey, Mirror
+from gateway.stores.redis.mirror import CounterKey, Mirror
 from gateway.values import Draw, Offer, Offers, Reservation
 
 
@@ -49,19 +51,25 @@ class Shares:
         return structs.replace(reservation, readings=readings)
 
     def _share(self, tenant: str, cluster: str, draw: Draw) -> Draw:
-        if draw.period_start is not None:
-            key = budget_key(tenant, cluster, draw)
-            limit = self._mirror.limit(key, draw, self._replicas, self._outage)
-            amount = draw.amount
-        else:
+        limit, amount = draw.limit, draw.amount
+        key = counter_key(tenant, cluster, draw)
+        if draw.meter:
+            pass
+        elif key is None:
             limit = max(1, draw.limit // self._replicas)
             amount = min(draw.amount, limit) if draw.amount <= draw.limit else draw.amount
+        elif key.period_start is None:
+            limit = self._mirror.room(key, draw, self._replicas)
+        else:
+            limit = self._mirror.limit(key, draw, self._replicas, self._outage)
         share = structs.replace(draw, limit=limit, amount=amount)
         self._whole[id(share)] = draw
         return share
 
 
-def budget_key(tenant: str, cluster: str, draw: Draw) -> BudgetKey:
-    """Return the budget a draw is on."""
-    assert draw.period_start is not None
-    return BudgetKey(tenant, draw.key, cluster if draw.by_cluster else "", draw.period_start)
+def counter_key(tenant: str, cluster: str, draw: Draw) -> CounterKey | None:
+    """Return the budget, or the calls under way, that a draw is on; None for a quota."""
+    if draw.period_start is None and draw.unit != "concurrent":
+        return None
+    suffix = f"@{cluster}" if draw.by_cluster else ""
+    return CounterKey(tenant, draw.key, suffix, draw.period_start)

@@ -76,6 +76,13 @@ CREATE TABLE salt (                -- what ties a commitment to a person
     PRIMARY KEY (principal, month, salt)
 ) STRICT, WITHOUT ROWID;
 
+-- name: migration_2
+CREATE TABLE policy_text (         -- what each digest in the record stands for; kept for good
+    digest TEXT PRIMARY KEY,
+    first_at_us INTEGER NOT NULL,  -- when it was first in force here
+    files BLOB NOT NULL            -- zlib over a JSON list of [name, text]
+) STRICT, WITHOUT ROWID;
+
 -- name: add_intake
 INSERT INTO intake (replica, first_seq, last_seq, records) VALUES (?, ?, ?, ?)
 
@@ -160,8 +167,25 @@ INSERT INTO decision_log (first_at_us, last_at_us, lines) VALUES (?, ?, ?)
 -- name: prune_decisions
 DELETE FROM decision_log WHERE last_at_us < ?
 
+-- name: last_decisions
+SELECT max(id) FROM decision_log
+
 -- name: decisions
-SELECT lines FROM decision_log WHERE last_at_us >= ? ORDER BY id
+SELECT id, lines FROM decision_log WHERE id >= ? AND id <= ? AND last_at_us >= ?
+ORDER BY id LIMIT ?
+
+-- name: decisions_near
+SELECT lines FROM decision_log WHERE last_at_us >= ? AND last_at_us < ? AND first_at_us < ?
+ORDER BY id
+
+-- name: decisions_backwards
+SELECT lines FROM decision_log ORDER BY id DESC
+
+-- name: keep_policies
+INSERT OR IGNORE INTO policy_text (digest, first_at_us, files) VALUES (?, ?, ?)
+
+-- name: policy_files
+SELECT files FROM policy_text WHERE digest = ?
 
 -- name: salts_since
 SELECT principal, month, salt FROM salt WHERE month >= ?

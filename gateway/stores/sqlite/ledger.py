@@ -11,12 +11,14 @@ import asyncio
 import contextlib
 import os
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 
 from gateway import ledger
 from gateway.errors import ConfigError, LedgerUnavailable
@@ -24,7 +26,8 @@ from gateway.ledger import hours, projection, pseudonyms
 from gateway.stores.sqlite import ledger_file
 from gateway.stores.sqlite.ledger_file import SQL, Connection
 from gateway.stores.sqlite.reading import Reading, leaf_at
-from gateway.stores.sqlite.writer import Barrier, Batch, Writer
+from gateway.stores.sqlite.writer import Barrier, Batch, Policies, Writer
+from gateway.values import BudgetUnit
 
 GROUP_MAX = 512
 GATHER_S = 0.003
@@ -161,10 +164,20 @@ class Ledger:
         if self._urgent and not self._armed and not self._writing:
             self._arm()
 
-    def note(self, record: ledger.DecisionRecord) -> None:
+    def note(self, record: ledger.DecisionRecord | ledger.OutcomeRecord) -> None:
         """Add to the decision log; it is written with the next slice that is put in order."""
         if self._writer.failed is None:
-            self._writer.decisions.append(ledger.encode(record))
+            self._writer.decisions.append((record.at_us, ledger.encode(record)))
+
+    def keep_policies(self, digest: str, files: Sequence[tuple[str, str]], at_us: int) -> None:
+        """
+        Keep the names and texts of the policy files behind a digest for good, some time soon.
+
+        `at_us` is when they came into force; the first time counts.
+        """
+        packed = zlib.compress(msgspec.json.encode(files))
+        if not self._closed:
+            self._writer.queue.put(Policies(digest, at_us, packed, _ignore))
 
     async def flush(self) -> None:
         """Return when everything appended so far is in order. Raises LedgerUnavailable."""
@@ -174,9 +187,7 @@ class Ledger:
         self._writer.queue.put(Barrier(partial(self._tell, [waiting])))
         await waiting
 
-    def spent(
-        self, *, since_us: int, columns: Sequence[str], unit: projection.SpentUnit
-    ) -> projection.Spent:
+    def spent(self, *, since_us: int, columns: Sequence[str], unit: BudgetUnit) -> projection.Spent:
         """Return what budgets have spent since a moment; see `Reading.spent`."""
         return self.reading.spent(since_us=since_us, columns=columns, unit=unit)
 

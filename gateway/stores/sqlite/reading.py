@@ -7,7 +7,9 @@ tables, inside one read transaction. Rows of a call that is not sequenced have n
 
 import contextlib
 import json
-from collections.abc import Collection, Generator, Iterable, Sequence
+import zlib
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,10 +20,15 @@ from msgspec import Struct
 from gateway import ledger
 from gateway.errors import LedgerCorrupt
 from gateway.ledger import hours, projection, pseudonyms
+from gateway.ledger.decision_log import Entry, Page
 from gateway.ledger.hours import HourKey, HourSum
+from gateway.stores.sqlite import decisions
 from gateway.stores.sqlite.ledger_file import SQL, Connection, open_to_read
+from gateway.values import BudgetUnit
 
 _FIRST_US, _LAST_US = 0, 2**62
+_WITH_POLICIES = 2
+"""The version of the file from which on texts of policies are in it."""
 _SPENT = (
     "principal",
     "team",
@@ -96,9 +103,7 @@ class Reading:
         with self._snapshot() as connection:
             return frozenset(pseudonyms.persons(_salts(connection, SQL["salts_of"], principal)))
 
-    def spent(
-        self, *, since_us: int, columns: Sequence[str], unit: projection.SpentUnit
-    ) -> projection.Spent:
+    def spent(self, *, since_us: int, columns: Sequence[str], unit: BudgetUnit) -> projection.Spent:
         """
         Return what settled calls received since a moment came to, by the values of columns.
 
@@ -117,13 +122,48 @@ class Reading:
         parts += hours.spent(sums, since_us, chosen, unit)
         return projection.total(parts)
 
-    def decisions(self, since_us: int = 0) -> list[ledger.DecisionRecord]:
-        """Return the decision log since a moment, in the order it was written."""
-        with self._snapshot() as connection:
-            blobs = [blob for (blob,) in connection.execute(SQL["decisions"], (since_us,))]
-        lines = (line for blob in blobs for line in blob.split(b"\n"))
-        records = (msgspec.json.decode(line, type=ledger.DecisionRecord) for line in lines)
-        return [record for record in records if record.at_us >= since_us]
+    def decision_log(
+        self, since_us: int = 0, until_us: int = _LAST_US, *, shadowed: bool = False
+    ) -> Iterator[Entry]:
+        """
+        Yield the decisions of a window, and their outcomes, in the order they were written.
+
+        In constant memory, however long the log is, and while a server goes on writing.
+        `shadowed`: only decisions some shadow rule was against, which is many times faster.
+        """
+        return decisions.log(self._opened, since_us, until_us, shadowed=shadowed)
+
+    def decision_page(
+        self, *, after: str = "", since_us: int = 0, until_us: int = _LAST_US, limit: int = 1000
+    ) -> Page:
+        """
+        Return lines of the decision log, those that follow where another page ended.
+
+        Raises:
+            InvalidRequest: `after` is nothing a page ended with.
+
+        """
+        return decisions.page(self._opened, after, since_us, until_us, limit)
+
+    def decision(self, request_id: str) -> ledger.DecisionRecord | None:
+        """Return what was decided about a call in the last 30 days; None: nothing is known."""
+        with closing(self._opened()) as connection:
+            return decisions.find(connection, request_id)
+
+    def last_policy(self) -> str:
+        """Return the digest of the policies that decided last; empty: nothing was decided."""
+        with closing(self._opened()) as connection:
+            return decisions.last_policy(connection)
+
+    def policy_files(self, digest: str) -> list[tuple[str, str]] | None:
+        """Return the names and texts of the policy files behind a digest, if they were kept."""
+        with closing(self._opened()) as connection:
+            if connection.pragma("user_version") < _WITH_POLICIES:
+                return None
+            found = connection.execute(SQL["policy_files"], (digest,)).fetchone()
+        if found is None:
+            return None
+        return msgspec.json.decode(zlib.decompress(found[0]), type=list[tuple[str, str]])
 
     def leaves(self) -> list[bytes]:
         """Return the bytes of all leaves, in the order of their indexes."""
@@ -136,14 +176,14 @@ class Reading:
         with self._snapshot() as connection:
             return [(reason, line) for reason, line in connection.execute(SQL["clashes"])]
 
+    def _opened(self) -> Connection:
+        return open_to_read(self._folder)
+
     @contextlib.contextmanager
     def _snapshot(self) -> Generator[Connection]:
-        connection = open_to_read(self._folder)
-        try:
+        with closing(self._opened()) as connection:
             connection.execute("BEGIN")
             yield connection
-        finally:
-            connection.close()
 
 
 def leaf_at(connection: Connection, index: int) -> bytes:
@@ -241,7 +281,7 @@ def _spent_linked(
     connection: Connection,
     since_us: int,
     columns: Sequence[str],
-    unit: projection.SpentUnit,
+    unit: BudgetUnit,
     names: dict[str, str],
 ) -> list[tuple[tuple[str, ...], int]]:
     chosen = [_SPENT.index(name) for name in columns]

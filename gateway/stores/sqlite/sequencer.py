@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import cache
 from itertools import chain
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import apsw
 import msgspec
@@ -44,8 +44,18 @@ _INTENT = attrgetter(
 _REFUSAL = attrgetter(
     "attempt_id", "received_at_us", "principal", "team", "task_id", "root_id", "model_requested"
 )
+_NOT_LEAVES = (
+    ledger.CostIntent,
+    ledger.CostSettle,
+    ledger.DecisionRecord,
+    ledger.OutcomeRecord,
+)
 _ENTRY_WIDTH = 13
 _OPEN = (None, 0, 0)
+
+
+Noted: TypeAlias = tuple[int, bytes]
+"""A line of the decision log, under its moment (Unix microseconds)."""
 
 
 class Group(Struct, frozen=True):
@@ -73,7 +83,7 @@ class _Slice(Struct):
     """Settles of calls that were sequenced before."""
     others: list[tuple[str, str, int, int]] = []
     costs: list[ledger.CostIntent | ledger.CostSettle] = []
-    decisions: list[bytes] = []
+    decisions: list[Noted] = []
 
 
 class Sequencer:
@@ -84,7 +94,7 @@ class Sequencer:
         self.clashes = 0
         """Records set aside since the start."""
 
-    def move(self, groups: Sequence[Group], decisions: Sequence[bytes] = ()) -> None:
+    def move(self, groups: Sequence[Group], decisions: Sequence[Noted] = ()) -> None:
         """
         Move some rows of the intake, and add lines to the decision log, all or nothing.
 
@@ -130,8 +140,8 @@ class Sequencer:
             if kind is ledger.CostIntent or kind is ledger.CostSettle:
                 part.costs.append(record)  # type: ignore[arg-type]  # as was just asked
                 continue
-            if kind is ledger.DecisionRecord:
-                part.decisions.append(line)
+            if kind is ledger.DecisionRecord or kind is ledger.OutcomeRecord:
+                part.decisions.append((record.at_us, line))  # type: ignore[union-attr]  # as asked
                 continue
             lines.append(line)
             if kind is ledger.Settle:
@@ -182,10 +192,10 @@ class Sequencer:
         found = self._connection.execute(SQL["open_cost"], (attempt_id,)).fetchone()
         return msgspec.json.decode(found[0], type=ledger.CostIntent) if found else None
 
-    def _note(self, decisions: Sequence[bytes]) -> None:
+    def _note(self, decisions: Sequence[Noted]) -> None:
         if decisions:
-            times = [_at_us(line) for line in (decisions[0], decisions[-1])]
-            lines = b"\n".join(decisions)
+            times = [at_us for at_us, _ in decisions]
+            lines = b"\n".join([line for _, line in decisions])
             self._connection.execute(SQL["add_decisions"], (min(times), max(times), lines))
 
     def _new_ones(
@@ -195,7 +205,7 @@ class Sequencer:
         fresh: list[tuple[bytes, ledger.Leaf]] = []
         seen: dict[tuple[str, str, int], bytes] = {}
         for line, record in records:
-            if isinstance(record, ledger.CostIntent | ledger.CostSettle | ledger.DecisionRecord):
+            if isinstance(record, _NOT_LEAVES):
                 fresh.append((line, record))
                 continue
             key = _key(record)
@@ -276,14 +286,6 @@ def read(intake_id: int, blob: bytes) -> Group:
         except msgspec.MsgspecError:
             unreadable.append(line)
     return Group(intake_id, lines, records, unreadable)
-
-
-class _AtUs(Struct):
-    at_us: int
-
-
-def _at_us(line: bytes) -> int:
-    return msgspec.json.decode(line, type=_AtUs).at_us
 
 
 @cache

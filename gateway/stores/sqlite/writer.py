@@ -23,7 +23,7 @@ from msgspec import Struct
 from gateway import ledger
 from gateway.ledger.pseudonyms import Salt
 from gateway.stores.sqlite.ledger_file import SQL, Connection
-from gateway.stores.sqlite.sequencer import Group, Sequencer, read
+from gateway.stores.sqlite.sequencer import Group, Noted, Sequencer, read
 
 SLICE_RECORDS = 512
 """Sequenced in one transaction: a few milliseconds in which no append is committed."""
@@ -51,6 +51,15 @@ class Batch(Struct):
     done: Callable[[Exception | None], None]
 
 
+class Policies(Struct):
+    """The text behind a digest, to be kept for good."""
+
+    digest: str
+    at_us: int
+    files: bytes
+    done: Callable[[Exception | None], None]
+
+
 class Barrier(Struct):
     """Everything handed over before it is in order once `done` is called."""
 
@@ -58,7 +67,7 @@ class Barrier(Struct):
     stop: bool = False
 
 
-Item: TypeAlias = Batch | Barrier
+Item: TypeAlias = Batch | Policies | Barrier
 
 
 class Writer:
@@ -66,7 +75,7 @@ class Writer:
 
     def __init__(self, connection: Connection, *, replica: str, clock: Callable[[], float]) -> None:
         self.queue: queue.SimpleQueue[Item] = queue.SimpleQueue()
-        self.decisions: deque[bytes] = deque()
+        self.decisions: deque[Noted] = deque()
         self.failed: Exception | None = None
         self.backlog = 0
         """Records that are durable and not yet in order."""
@@ -159,6 +168,9 @@ class Writer:
     def _take(self, item: Item | None) -> None:
         if isinstance(item, Batch):
             self.add(item)
+        elif isinstance(item, Policies):
+            values = (item.digest, item.at_us, item.files)
+            self._connection.execute(SQL["keep_policies"], values)
         elif isinstance(item, Barrier):
             self.drain()
 

@@ -8,6 +8,7 @@ import msgspec
 
 from gateway import settings, wire
 from gateway.errors import ProviderCut
+from gateway.upstream.headers import addable
 from gateway.upstream.simulated import anthropic, openai, requests, responses, speech
 from gateway.upstream.simulated.requests import Request
 from gateway.values import Call, Reply, Target
@@ -24,6 +25,7 @@ _EVENTS = {
     "responses": responses.events,
     "messages": anthropic.events,
 }
+_SENT = "x-simulated-sent-"
 _JSON = (b"content-type", b"application/json")
 _SSE = (b"content-type", b"text/event-stream; charset=utf-8")
 
@@ -46,6 +48,14 @@ class Simulated:
         body = wire.outgoing_body(call, target)
         if self._latency_s:
             await asyncio.sleep(self._latency_s)
+        reply = self._made_up(call, body)
+        if not target.headers:
+            return reply
+        sent = addable(target.headers).items()
+        seen = tuple((f"{_SENT}{name}".encode(), value.encode()) for name, value in sent)
+        return msgspec.structs.replace(reply, headers=reply.headers + seen)
+
+    def _made_up(self, call: Call, body: bytes) -> Reply:
         name = call.inbound.route.name
         try:
             if name == "embeddings":

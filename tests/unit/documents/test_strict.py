@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import documents
-from gateway.documents import Node
+from gateway.documents import Node, Problems
 from gateway.errors import ConfigError
 
 
@@ -81,30 +81,24 @@ def test_an_empty_document_holds_nothing() -> None:
 @pytest.mark.parametrize(
     ("text", "at", "said"),
     [
-        ("a: 1\nb: 2\na: 3", "3:1", "the key 'a' again (first on line 1)"),
-        ("a: &x 1", "1:4", "an anchor"),
-        ("a: *x", "1:4", "an alias"),
-        ("<<: {a: 1}", "1:1", "the merge key"),
-        ("a: !int 1", "1:4", "a tag"),
-        ("a: !!str 1", "1:4", "a tag"),
-        ("1: a", "1:1", "the number '1' as a key"),
-        ("~: a", "1:1", "nothing as a key"),
-        ("? [a]\n: b", "1:3", "a mapping or list as a key"),
-        ("? {a: b}\n: b", "1:3", "a mapping or list as a key"),
-        ("a: 1\n---\nb: 2", "2:1", "a second document"),
-        ("%YAML 1.1\n---\na: 1", "2:1", "a % directive"),
-        ("%TAG ! x\n---\na: 1", "2:1", "a % directive"),
+        ("a: 1\nb: 2\na: 3", "3:1", "read the key 'a' again (first on line 1)"),
+        ("a: &x 1", "1:4", "read an anchor"),
+        ("a: *x", "1:4", "read an alias"),
+        ("*x : a", "1:1", "read an alias"),
+        ("<<: {a: 1}", "1:1", "read the merge key"),
+        ("a: !int 1", "1:4", "read a tag"),
+        ("a: !!str 1", "1:4", "read a tag"),
+        ("1: a", "1:1", "read the number '1' as a key"),
+        ("~: a", "1:1", "read nothing as a key"),
+        ("? [a]\n: b", "1:3", "read a mapping or list as a key"),
+        ("? {a: b}\n: b", "1:3", "read a mapping or list as a key"),
+        ("a: 1\n---\nb: 2", "2:1", "read a second document"),
+        ("%YAML 1.1\n---\na: 1", "1:1", "read a % directive"),
+        ("%TAG ! x\n---\na: 1", "1:1", "read a % directive"),
         ("a: .nan", "1:4", "which is no number"),
         ("a: -.inf", "1:4", "which is no number"),
         ("a: 1e41", "1:4", "within 10 to the ±40"),
-        (f"a: {'9' * 41}", "1:4", "a number that long"),
-        ("a: [1", "1:6", "expected"),
-        ("a: b: c", "1:5", "mapping values are not allowed here"),
-        ("\ta: b", "1:1", "cannot start any token"),
-        ("a: 1\nb: \x01", "2:4", "may not stand in YAML"),
-        ('a: "\\ud800"', "1:4", "half of a surrogate pair"),
-        ('a: "\\UFFFFFFFF"', "1:1", "this is no YAML"),
-        ("a: !x!y z", "1:4", "undefined tag handle"),
+        (f"a: {'9' * 41}", "1:4", "read a number that long"),
     ],
 )
 def test_what_is_not_strict_is_refused_with_its_place(text: str, at: str, said: str) -> None:
@@ -112,6 +106,36 @@ def test_what_is_not_strict_is_refused_with_its_place(text: str, at: str, said: 
     assert told.startswith(f"a.yaml:{at}: ")
     assert said in told
     assert "\n" not in told
+
+
+def test_all_that_is_not_strict_is_told_at_once() -> None:
+    told = refusal("a: 1\na: 2\nb: &x 1\nc: *x\nd: .nan\n1: 2\n<<: {a: 1}\nz: !!str 1")
+    assert [line.split(": ")[0] for line in told.split("\n")] == [
+        f"a.yaml:{place}" for place in ("2:1", "3:4", "4:4", "5:4", "6:1", "7:1", "8:4")
+    ]
+
+
+def test_what_is_not_strict_goes_to_the_problems_that_are_given() -> None:
+    problems = Problems()
+    root = documents.parse("a.yaml", "a: 1\na: 2\nb: 1e99\n", problems=problems)
+    assert plain(root) == {"a": 1, "b": 0}
+    with pytest.raises(ConfigError) as caught:
+        problems.raise_if_any()
+    assert str(caught.value).count("\n") == 1
+
+
+def test_what_is_no_yaml_is_told_after_what_is_not_strict() -> None:
+    told = refusal("a: 1\na: 2\nb: [")
+    assert [line.split(": ")[0] for line in told.split("\n")] == ["a.yaml:2:1", "a.yaml:3:5"]
+    with pytest.raises(ConfigError, match=r"^a.yaml:1:5: "):
+        documents.parse("a.yaml", "b: [", problems=Problems())
+
+
+@pytest.mark.parametrize("text", ["a: 1\r\nb: [1,\r\n  2]\r\n", "\ufeffa: 1\rb: [1, 2]\r"])
+def test_lines_end_as_on_any_system(text: str) -> None:
+    root = documents.parse("a.yaml", text)
+    assert plain(root) == {"a": 1, "b": [1, 2]}
+    assert root.key_places == {"a": (1, 1), "b": (2, 1)}
 
 
 def test_a_quoted_merge_key_is_a_key_like_any_other() -> None:
@@ -123,9 +147,6 @@ def test_depth_size_and_number_of_values_are_bounded() -> None:
     assert read("[[1]]") == [[1]]
     assert "expected at most 5" in refusal("a: bcd", size_max=5)
     assert "more than 3 values" in refusal("[1, 2, 3, 4]", values_max=3)
-    assert "words, expected at most" in refusal("a " * 120_001)
-    assert "lines, expected at most" in refusal("\n" * 100_001)
-    assert refusal("a: b\n" + "c" * 100_001).startswith("a.yaml:2:1: a line of 100001 characters")
 
 
 HOSTILE = {
@@ -153,7 +174,7 @@ def test_a_hostile_file_of_a_megabyte_costs_under_two_seconds(text: str) -> None
     start = time.process_time()
     told = read_or_told(text[:1_000_000])
     assert time.process_time() - start < allowed_s
-    assert len(told) < 300
+    assert all(len(line) < 300 for line in told.split("\n"))
 
 
 def read_or_told(text: str) -> str:
@@ -172,25 +193,49 @@ def test_any_text_is_read_or_refused_with_a_place(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "col"),
+    ("text", "word", "line", "col"),
     [
-        ("k: some text", 1, 5),
-        ("k: 'some text'", 1, 6),
-        ("k: |\n    some text\n", 2, 6),
-        ("k: |\n\n   some text\n", 3, 5),
+        ("k: some text", "text", 1, 9),
+        ("k: 'some text'", "text", 1, 10),
+        ("k: |\n    some text\n", "text", 2, 10),
+        ("k: |\n\n   some text\n", "text", 3, 9),
+        ("k: |\n  one\n   two\n\n  text\n", "text", 5, 3),
+        ("k: >\n  some\n  text\n", "text", 3, 3),
+        ("k: >-\n    some more\n    text\n\n", "text", 3, 5),
+        ("k: some  \n   text # said", "text", 2, 4),
+        ('k: "some\n  more text"', "text", 2, 8),
+        ("k: 'some\n  more text'", "more", 2, 3),
     ],
 )
-def test_a_place_inside_a_text_is_found_in_its_file(text: str, line: int, col: int) -> None:
-    root = documents.parse("a.yaml", text)
-    assert isinstance(root.value, dict)
-    node = root.value["k"]
-    assert isinstance(node.value, str)
-    inner = node.value.split("\n").index("some text") + 1 if "\n" in node.value else 1
-    assert node.at(inner, 2) == (line, col)
+def test_a_place_inside_a_text_is_found_in_its_file(
+    text: str, word: str, line: int, col: int
+) -> None:
+    node = value_of(text)
+    before = node.text[: node.text.index(word)]
+    inner = (before.count("\n") + 1, len(before) - before.rfind("\n"))
+    assert node.at(*inner) == (line, col)
+    assert text.split("\n")[line - 1][col - 1 :].startswith(word)
 
 
-@pytest.mark.parametrize("text", ["k: a\n  b", "k: >\n  a\n  b\n", 'k: "\\x61"', "k: 'it''s'"])
-def test_a_text_that_is_folded_or_escaped_is_placed_where_it_begins(text: str) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        'k: "\\x61b"',
+        "k: 'it''s'",
+        "k: >\n  a\n\n  b\n",
+        "k: >\n  a\n   b\n",
+        'k: "a\\\n  b"',
+        "k: |2\n    a\n  b\n",
+        "k: ''",
+        "k: |\n",
+        f"k: {'a ' * 6_000}b",
+    ],
+)
+def test_a_text_that_stands_there_otherwise_is_placed_where_it_begins(text: str) -> None:
+    assert value_of(text).at(1, 2) in ((1, 4), (1, 6))
+
+
+def value_of(text: str) -> Node:
     root = documents.parse("a.yaml", text)
     assert isinstance(root.value, dict)
-    assert root.value["k"].at(1, 2) == (1, 4)
+    return root.value["k"]

@@ -12,8 +12,10 @@ from gateway.values import (
     Attempt,
     Call,
     Decision,
+    Draw,
     Inbound,
     Principal,
+    Reading,
     Refusal,
     Reserve,
     Result,
@@ -34,6 +36,12 @@ RESULT = Result(
     settled_at_us=7_200_500_000,
     first_token_us=2_999,
 )
+
+
+def weekly(name: str, at_us: int) -> str:
+    """Return what stands for a name: readable, so that a test can tell whose it is."""
+    assert at_us == 7_199_500_000
+    return f"week of {name}"
 
 
 def attempt(link: TaskLink = VERIFIED, **changes: Any) -> Attempt:
@@ -139,17 +147,66 @@ def test_what_an_sdk_says_of_its_retries_is_kept_when_it_is_a_number(
 def test_the_decision_log_names_a_pseudonym() -> None:
     facts = {"principal.id": "alice", "principal.key_id": "k", "call.model": "m"}
 
-    permitted = ledger.decision(attempt(), facts, "p1")
-    refusal = ledger.decision(refused(VERIFIED), facts, "p1")
+    permitted = ledger.decision(attempt(), facts, (), weekly)
+    refusal = ledger.decision(refused(VERIFIED), facts, (), weekly)
 
     assert permitted.facts == {
-        "principal.id": "p1",
-        "principal.key_id": "",
+        "principal.id": "week of alice",
+        "principal.key_id": f"week of key {attempt().principal.key_id}",
         "call.model": "m",
         "likeness.cluster": "",
     }
-    assert (permitted.effect, permitted.code) == ("permit", "")
+    assert permitted.principal == "week of alice"
+    assert (permitted.effect, permitted.code, permitted.by_key) == ("permit", "", False)
     assert (refusal.effect, refusal.code) == ("forbid", "task_closed")
+
+
+def test_the_decision_log_says_what_each_quota_said_but_the_meters() -> None:
+    quota = Draw(rule="rate", key="rate/calls/", unit="calls", amount=1, limit=9, window_s=60.0)
+    meter = msgspec.structs.replace(quota, rule="usage.task.day.calls", meter=True)
+    readings = [
+        Reading(draw=quota, taken=False, retry_after_s=2.5, remaining=0),
+        Reading(draw=meter, taken=True, remaining=7),
+    ]
+
+    made = ledger.decision(attempt(), {}, readings, weekly)
+
+    assert made.levels == (
+        ledger.Level(rule="rate", amount=1, remaining=0, taken=False, retry_after_s=2.5),
+    )
+    assert (made.model, made.provider) == (attempt().target.model, attempt().target.provider)
+    assert made.reserved_input_tokens == attempt().reserve.input_tokens
+    assert not made.compared
+
+
+def test_a_call_its_key_refused_is_marked_so() -> None:
+    """No rule refused it, so no other policy would have served it."""
+    by_key = Decision(effect="forbid", refusal=Refusal(code="model_not_allowed", message="no"))
+
+    made = ledger.decision(msgspec.structs.replace(attempt(), decision=by_key), {}, (), weekly)
+
+    assert made.by_key
+
+
+def test_an_outcome_says_what_became_of_the_draws() -> None:
+    result = Result(
+        usage=Usage(input_tokens=3, output_tokens=4),
+        cost_usd=Decimal("0.5"),
+        completion="truncated",
+        status=200,
+        settled_at_us=77,
+    )
+
+    made = ledger.outcome(attempt(), result, 500_000_000)
+    back = ledger.released(attempt(), 78)
+
+    assert (made.at_us, made.input_tokens, made.output_tokens) == (77, 3, 4)
+    assert (made.cost_nano_usd, made.failed, made.released) == (500_000_000, True, False)
+    assert made.request_id == back.request_id == attempt().request_id
+    assert (back.at_us, back.cost_nano_usd, back.failed, back.released) == (78, 0, False, True)
+    assert not ledger.outcome(
+        attempt(), msgspec.structs.replace(result, completion="complete"), 1
+    ).failed
 
 
 def test_a_cluster_links_no_two_pseudonyms_of_a_person() -> None:

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +52,28 @@ def test_a_model_without_a_known_limit_may_use_what_was_asked_for():
     asked = call("chat", max_tokens=9000)
     assert metering.reserve(asked, OPEN, BOOK).output_tokens == 9000
     assert metering.reserve(asked, UNKNOWN, BOOK).cost_usd == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "ceiling", "output"),
+    [
+        (100, 50, 50),
+        (100, 200, 100),
+        (None, 50, 50),
+        (None, 900, 500),
+        (10**6, 900, 500),
+        (0, 50, 0),
+    ],
+)
+def test_what_a_rule_lets_an_answer_have_bounds_every_answer(asked, ceiling, output):
+    target = msgspec.structs.replace(M, output_tokens_max=ceiling)
+    made = call("chat", max_tokens=asked, n=3)
+    assert metering.reserve(made, target, BOOK).output_tokens == 3 * output
+
+
+def test_a_model_without_a_known_limit_may_use_all_a_rule_lets_it():
+    target = msgspec.structs.replace(UNKNOWN, output_tokens_max=9000)
+    assert metering.reserve(call("chat"), target, BOOK).output_tokens == 9000
 
 
 def test_embeddings_make_no_output_and_may_carry_many_inputs():

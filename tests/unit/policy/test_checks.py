@@ -28,6 +28,7 @@ REFUSED = [
     ('["a"].exists(x, x == likeness.cluster)', 1, 22, "by: [likeness.cluster]}"),
     ("dyn(call.choices) == 1", 1, 4, "dyn() hides a type"),
     ("type(call.choices) == int", 1, 5, "type() hides a type"),
+    ("google.protobuf.Int32Value{value: 1} == 1", 1, 1, "Int32Value{…} hides a type"),
     ("call.model.matches(task.id)", 1, 19, "expected a pattern in quotes"),
     ("||".join(["true&&false"] * 300), 1, 0, "parts, expected at most 500"),
     (f"call.choices in [{'1,' * 1001}]", 1, 17, "a list of 1001, expected at most 1000"),
@@ -35,6 +36,13 @@ REFUSED = [
     (f"[{'1,' * 150}].all(x, [{'1,' * 150}].all(y, x < y))", 1, 0, "steps, expected at most"),
     (f"[{'1,' * 900}].map(x, x).all(x, x + x + x + x + x + x > 1)", 1, 0, "steps, expected"),
     (f"[[1]].all(x, x.all(y, {' + '.join('y' * 20)} > 1))", 1, 0, "steps, expected at most"),
+    (f"[{'1,' * 300}].map(x, x) == []", 1, 0, "steps, expected at most"),
+    ("[1, 2].exists(x, call.model.matches('a{900}'))", 1, 0, "steps, expected at most"),
+    ("call.model.matches('a{1000}')", 1, 20, "a pattern of size 1001, expected at most 1000"),
+    ("string(call.choices).matches('1')", 1, 29, "matches() of no fact, expected one"),
+    ("['a'].exists(x, x.matches('a'))", 1, 26, "matches() of no fact, expected one"),
+    ("['a'].map(x, x + 'b') == []", 1, 16, "'+' between texts or lists inside exists"),
+    ("[[1]].filter(x, x + [2] == [1, 2]) == []", 1, 19, "'+' between texts or lists inside"),
 ]  # fmt: skip
 
 
@@ -63,6 +71,9 @@ def test_a_rule_that_could_never_mean_it_is_refused_with_its_place(
         "[1, 2].exists(x, [3, 4].all(y, x < y))",
         "call.choices > 1 && task.value <= 0.5",
         "principal.team == task.team",
+        "[1, 2].map(x, x + 1) == [2, 3]",
+        'task.id + "/" + task.root == principal.team',
+        'call.model.matches("^(gpt|o)-[0-9]{1,3}(-mini)?$")',
     ],
 )
 def test_what_can_be_meant_is_accepted(text: str) -> None:

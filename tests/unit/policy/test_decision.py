@@ -41,7 +41,7 @@ def test_no_match_permits() -> None:
 
 
 def test_a_permit_that_matches_is_a_reason() -> None:
-    decision = decide(plan("{id: fine, effect: permit}", "{id: no, effect: permit, mode: shadow}"))
+    decision = decide(plan("{id: fine, effect: permit}", FORBID))
     assert (decision.effect, decision.reasons) == ("permit", ("fine",))
 
 
@@ -158,3 +158,61 @@ def test_draws_refused_without_a_shortage_still_refuse() -> None:
     found = plan(RATE)
     reading = Reading(draw=found.draws[0], taken=False, retry_after_s=1.0, remaining=10)
     assert policy.decide(found, [reading]).reasons == ("rate",)
+
+
+AT_ONCE = "{id: few, quota: {concurrent: 5, by: [principal, task]}}"
+
+
+def test_a_call_too_many_at_once_is_throttled_for_a_second() -> None:
+    found = plan(AT_ONCE)
+    (draw,) = found.draws
+    assert (draw.unit, draw.amount, draw.limit, draw.window_s) == ("concurrent", 1, 5, 0)
+    assert draw.period_start is None
+    decision = decide(found, "few", wait_s=1.0)
+    assert (decision.effect, decision.reasons) == ("throttle", ("few",))
+    refusal = decision.refusal
+    assert refusal is not None
+    assert (refusal.code, refusal.retry_after_s) == ("quota_exceeded", 1.0)
+    assert refusal.message == (
+        "At most 5 calls for each principal and task may be under way at once. "
+        "Try again when one of them has ended. Policy: few (a.yaml:3)."
+    )
+
+
+USAGE = "{id: much, when: usage.task.day.calls > 5, effect: forbid}"
+
+
+def test_a_meter_never_refuses_and_is_never_told_of() -> None:
+    found = plan(USAGE, RATE)
+    assert [draw.rule for draw in found.draws] == ["rate", "usage.task.day.calls"]
+    decision = decide(found, "usage.task.day.calls")
+    assert (decision.effect, decision.would_have) == ("permit", ())
+    refused = decide(found, "usage.task.day.calls", "rate")
+    assert (refused.reasons, refused.would_have) == (("rate",), ())
+
+
+NOTED = "{id: noted, obligations: {note: Mind the cost., reply_headers: {x-a: b}}}"
+CAPPED = "{id: capped, obligations: {max_output_tokens: 70}}"
+LATER = "{id: later, route: {model: small}, mode: shadow}"
+
+
+def test_a_refusal_carries_neither_note_nor_headers_and_still_says_how_it_would_be_sent() -> None:
+    found = plan(NOTED, CAPPED, LATER, RATE)
+    permitted, refused = decide(found), decide(found, "rate")
+    assert permitted.reasons == ("capped", "noted")
+    assert permitted.obligations.note == "Mind the cost."
+    assert permitted.obligations.reply_headers == (("x-a", "b"),)
+    assert (refused.obligations.note, refused.obligations.reply_headers) == ("", ())
+    assert refused.terms == permitted.terms
+    assert refused.terms.output_tokens_max == 70
+    assert refused.would_have == permitted.would_have == ("later",)
+    forbidden = decide(plan(NOTED, CAPPED, LATER, "{id: no, effect: forbid}"))
+    assert (forbidden.obligations.note, forbidden.terms.output_tokens_max) == ("", None)
+    assert forbidden.would_have == ()
+
+
+def test_a_shadow_limit_that_is_short_takes_nothing_from_a_permit() -> None:
+    decision = decide(plan(NOTED, CAPPED, LATER, SHADOW), "shadow")
+    assert (decision.reasons, decision.would_have) == (("capped", "noted"), ("later", "shadow"))
+    assert decision.obligations.note == "Mind the cost."
+    assert decision.terms.output_tokens_max == 70

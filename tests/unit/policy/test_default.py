@@ -73,7 +73,9 @@ def plans(
     default: policy.PolicySet, *, metered: bool = True, results: bool = False
 ) -> policy.Plans:
     found = cases.facts(link("verified"), metered=metered, tool_results_only=results)
-    return policy.Plans(default, found, cases.RESERVE, cases.NOW)
+    plans = policy.Plans(default, found, cases.NOW)
+    plans.reserve = cases.RESERVE
+    return plans
 
 
 @pytest.mark.parametrize("kind", ["near", "exact"])

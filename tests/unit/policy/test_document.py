@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from gateway import policy
 from gateway.errors import ConfigError
+from gateway.policy.document import SIZE_MAX, _plain
+from gateway.policy.rules import Rule
 from gateway.values import TaskLink
 from tests.unit.policy import cases
 
@@ -106,9 +108,12 @@ def test_a_set_without_files_is_refused_and_one_without_rules_permits() -> None:
         ("version: 1\nreuse: {exact: store, ttl: 0s}", "expected a time such as"),
         ("version: 1\nreuse: {exact: store}", "a.yaml:2:9: 'exact: store' needs 'ttl', how long"),
         ("version: 1\nreuse: {exact: coalesce, ttl: 1m}", "a.yaml:2:26: 'ttl' goes with 'exact: "),
-        ("version: 1\nreuse: {ttl: 1m}", "'ttl' goes with 'exact: store' alone: 'off' keeps no"),
+        ("version: 1\nreuse: {ttl: 1m}", "a.yaml:2:9: 'ttl' goes with 'exact: store' alone: no"),
+        ("version: 1\nreuse: {exact: of, ttl: 1m}", "did you mean 'off'?"),
+        ("version: 1\nteam: a b", "read the text 'a b' in 'team', expected a team's name: 1 to"),
+        ("version: 1\nteam: a\nreuse: {}", "a.yaml:3:1: a team's own file holds rules only: set"),
         ("version: 1\nreuse: {share: all}", "expected one of principal, team, tenant"),
-        ("version: 1\nversion: 1", "a.yaml:2:1: the key 'version' again"),
+        ("version: 1\nversion: 1", "a.yaml:2:1: read the key 'version' again"),
     ],
 )
 def test_a_mistake_in_a_file_is_told_with_its_remedy(text: str, said: str) -> None:
@@ -125,7 +130,6 @@ def test_all_mistakes_of_all_files_are_told_at_once() -> None:
     assert [line.split(": ")[0] for line in lines] == [
         "a.yaml:3:1",
         "b.yaml:3:21",
-        "b.yaml:4:5",
         "b.yaml:4:13",
         "c.yaml:2:1",
     ]
@@ -160,8 +164,179 @@ def test_a_setting_given_twice_must_be_equal() -> None:
     assert told(("b.yaml", cancel), ("a.yaml", drain)) == [f"b.yaml:2:13: {said}"]
 
 
+BASE = """\
+version: 1
+rules:
+  - id: forbid
+    description: why
+    when: call.stream
+    effect: forbid
+    code: task_closed
+    message: no
+  - {id: quota, quota: {calls: 5, per: 1m, by: [team]}}
+  - {id: at-once, quota: {concurrent: 5, by: [team]}}
+  - {id: budget, budget: {cost_usd: 5, period: day, by: [team]}}
+  - {id: route, route: {model: m, provider: p, priority: 1}}
+  - id: duties
+    obligations:
+      max_output_tokens: 5
+      provider_headers: {x-a: b}
+      reply_headers: {x-b: c}
+      note: hello
+disconnect: drain
+on_store_failure: {quotas: share}
+reuse: {exact: store, share: team, ttl: 1m}
+credit: {saturation: 5, settle_days: 3, unvalued_budget: 2, umbrella: {days: 9, cost_share: 0.5}}
+"""
+CHANGES = [
+    ("id: forbid", "id: forbid2"), ("description: why", "description: what"),
+    ("when: call.stream", "when: call.metered"), ("    when: call.stream\n", ""),
+    ("code: task_closed", "code: task_unknown"), ("message: no", "message: yes"),
+    ("    message: no\n", "    message: no\n    mode: shadow\n"),
+    ("effect: forbid", "effect: permit"),
+    ("calls: 5", "calls: 6"), ("calls: 5", "tokens: 5"), ("per: 1m", "per: 2m"),
+    ("concurrent: 5", "concurrent: 6"), ("concurrent: 5", "per: 1m, calls: 5"),
+    ("concurrent: 5, by: [team]", "concurrent: 5, by: [role]"),
+    ("{calls: 5, per: 1m, by: [team]}", "{calls: 5, per: 1m, by: []}"),
+    ("cost_usd: 5", "cost_usd: 5.5"), ("period: day", "period: week"),
+    ("budget, budget: {", "budget, mode: shadow, budget: {"),
+    ("model: m, ", ""), ("model: m", "model: n"),
+    ("provider: p, ", ""), ("provider: p", "provider: q"),
+    ("priority: 1", "priority: 2"), ("id: route,", "id: route, mode: shadow,"),
+    ("max_output_tokens: 5", "max_output_tokens: 6"), ("x-a: b", "x-a: c"), ("x-a: b", "x-z: b"),
+    ("x-b: c", "x-b: d"), ("{x-b: c}", "{x-b: c, x-c: c}"), ("note: hello", "note: bye"),
+    ("disconnect: drain", "disconnect: cancel"), ("quotas: share", "quotas: closed"),
+    ("share: team", "share: tenant"), ("ttl: 1m", "ttl: 2m"),
+    ("exact: store, share: team, ttl: 1m", "exact: coalesce, share: team"),
+    ("saturation: 5", "saturation: 6"), ("settle_days: 3", "settle_days: 4"),
+    ("unvalued_budget: 2", "unvalued_budget: team_size"),
+    ("unvalued_budget: 2", "unvalued_budget: 3"),
+    ("days: 9", "days: 8"), ("cost_share: 0.5", "cost_share: 0.6"),
+]  # fmt: skip
+
+
+def digest(text: str) -> str:
+    return policy.load([("a.yaml", text)]).digest
+
+
+@pytest.mark.parametrize(("said", "instead"), CHANGES)
+def test_a_change_of_anything_a_file_says_changes_the_digest(said: str, instead: str) -> None:
+    assert said in BASE
+    assert digest(BASE.replace(said, instead, 1)) != digest(BASE)
+
+
+def test_whose_file_a_rule_stands_in_is_part_of_the_digest() -> None:
+    everybodys = policy.load([("a.yaml", TEAM[1].replace("team: payments\n", ""))])
+    assert len({everybodys.digest, policy.load([TEAM]).digest}) == 2
+    assert digest(TEAM[1]) == policy.load([TEAM]).digest
+
+
+def test_where_a_rule_stands_is_no_part_of_the_digest() -> None:
+    head, _, rules = BASE.partition("rules:\n")
+    rules, _, rest = rules.partition("disconnect:")
+    one = ("z.yaml", f"{head}disconnect:{rest}")
+    pieces = [f"  - {piece}" for piece in rules.removeprefix("  - ").split("  - ")]
+    others = [(f"{n}.yaml", f"version: 1\n\nrules:\n{piece}") for n, piece in enumerate(pieces)]
+    assert len(others) == 6
+    assert policy.load([*others, one]).digest == digest(BASE)
+
+
+def test_the_digest_is_made_of_every_field_of_a_rule_but_what_follows_from_others() -> None:
+    (rule,) = cases.load(FORBID).rules
+    follows = {"condition", "meter", "shadow", "refusal"}
+    assert set(_plain(rule)) - {"mode", "code"} == set(Rule.__struct_fields__) - follows
+
+
 def test_a_file_larger_than_policies_need_is_refused_at_once() -> None:
-    assert told(("a.yaml", "#" * 500_001))[0].startswith("a.yaml:1:1: a file of 500001 characters")
+    (said,) = told(("a.yaml", "#" * (SIZE_MAX + 1)))
+    assert said.startswith(f"a.yaml:1:1: {SIZE_MAX + 1} characters of policies")
+
+
+TEAM = ("policies/teams/payments.yaml", f"version: 1\nteam: payments\nrules:\n  - {FORBID}\n")
+
+
+def test_the_rules_of_a_teams_own_file_are_for_its_calls_and_those_of_others_for_all() -> None:
+    found = policy.load([TEAM, ("policies/a.yaml", f"version: 1\nrules:\n  - {QUOTA}\n")])
+    assert {rule.id: rule.team for rule in found.rules} == {"no-opus": "payments", "rate": ""}
+    assert found.notes == ()
+
+
+def test_a_file_outside_the_folder_of_teams_may_be_a_teams_own() -> None:
+    found = policy.load([("policies/x.yaml", TEAM[1])])
+    assert found.rule("no-opus").team == "payments"
+
+
+IN_TEAMS = "a file in teams/ is the team's it is named for"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        (
+            "policies/teams/payments.yaml",
+            "version: 1\nrules: []\n",
+            f"1:1: a policy file without 'team', expected 'team: payments': {IN_TEAMS}",
+        ),
+        (
+            "policies/teams/web.yml",
+            TEAM[1],
+            f"2:1: read 'team: payments', expected 'team: web': {IN_TEAMS}",
+        ),
+        (
+            "teams/web.yaml",
+            "version: 1\nteam: 7\n",
+            (
+                "2:7: read the number '7' in 'team', expected a team's name: 1 to 128 characters, "
+                "without spaces and slashes"
+            ),
+        ),
+        ("teams/web.yaml", "[]", "1:1: read a list, expected a policy file: a mapping"),
+        (
+            "teams/web.yaml",
+            "version: 1\nteam: web\ndisconnect: drian\n",
+            (
+                "3:13: read the text 'drian' in 'disconnect', "
+                "expected one of drain, cancel; did you mean 'drain'?"
+            ),
+        ),
+        (
+            "teams/web.yaml",
+            "version: 1\nteam: web\ndisconnect: drain\n",
+            "3:1: a team's own file holds rules only: set 'disconnect' in a file without 'team'",
+        ),
+        (
+            "teams/web.yaml",
+            "version: 1\nteam: web\nrules: [{id: a, obligations: {provider_headers: {a: b}}}]\n",
+            "3:31: a team's own file adds no 'provider_headers': set them in a file without 'team'",
+        ),
+    ],
+)
+def test_a_mistake_in_a_teams_own_file_is_told_whole(name: str, text: str, said: str) -> None:
+    assert told((name, text)) == [f"{name}:{said}"]
+
+
+def test_the_rules_of_a_teams_file_have_ids_that_no_other_file_has() -> None:
+    lines = told(TEAM, ("policies/x.yaml", f"version: 1\nrules:\n  - {FORBID}\n"))
+    assert lines == [
+        (
+            "policies/x.yaml:3:6: the rule 'no-opus' again "
+            "(first at policies/teams/payments.yaml:4), expected each id once"
+        )
+    ]
+
+
+def test_what_is_not_shown_or_not_used_yet_is_noted() -> None:
+    found = cases.load(
+        "{id: a, route: {model: x}, message: hi}",
+        "{id: b, effect: permit, code: task_closed}",
+        "{id: c, effect: forbid, code: task_closed, message: hi}",
+        extra="credit: {saturation: 12}\n",
+    )
+    assert found.notes == (
+        "a.yaml:6: `credit` is kept in the digest; no version yet computes credit from it",
+        "a.yaml:3: `message` is never shown: 'a' refuses nothing",
+        "a.yaml:4: `code` is never shown: 'b' refuses nothing",
+    )
 
 
 RULES = [
@@ -172,6 +347,9 @@ RULES = [
     "{id: stream, when: call.stream, effect: forbid, mode: shadow}",
     "{id: cheap, when: task.value < 0.6, effect: permit}",
     "{id: costly, when: 1 / (call.choices - 1) > 0, effect: forbid, mode: shadow}",
+    "{id: local, when: call.stream, route: {provider: local, priority: 3}}",
+    "{id: brief, obligations: {max_output_tokens: 99, note: Be brief.}}",
+    "{id: at-once, quota: {concurrent: 3, by: [principal]}}",
 ]
 
 

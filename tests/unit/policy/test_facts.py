@@ -2,8 +2,12 @@
 
 from decimal import Decimal
 
+import pytest
+from msgspec import structs
+
+from gateway import policy
 from gateway.ledger.projection import SPENT_BY
-from gateway.policy.facts import COUNTABLE, DECLARED, KEPT
+from gateway.policy.facts import COUNTABLE, DECLARED, KEPT, METERED_WHO, NOTHING_USED
 from gateway.values import Reserve, TaskLink
 from tests.unit.policy import cases
 
@@ -12,7 +16,8 @@ TYPES = {"text": str, "whole": int, "number": float, "flag": bool}
 
 def test_every_declared_fact_is_there_and_of_its_type() -> None:
     found = cases.facts()
-    assert set(found) == set(DECLARED)
+    assert set(found) == set(DECLARED) - set(NOTHING_USED)
+    found |= NOTHING_USED
     for name, value in found.items():
         assert type(value) is TYPES[DECLARED[name].type], name
 
@@ -54,3 +59,31 @@ def test_what_can_be_counted_by_is_a_name_or_a_flag() -> None:
     assert COUNTABLE["likeness.cluster"] == "likeness.cluster"
     assert "likeness.kind" not in COUNTABLE
     assert {DECLARED[name].type for name in COUNTABLE.values()} == {"text", "flag"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "client"),
+    [
+        (b"claude-cli/2.0.1 (external, cli)", "claude-cli"),
+        (b"OpenAI/Python 2.3.0", "openai"),
+        (b"curl", "curl"),
+        (b"(a comment first)", ""),
+        (b"\xff\xfe", ""),
+        (b"", ""),
+        (b"x" * 65, "x" * 64),
+    ],
+)
+def test_a_client_is_the_first_product_it_names_itself_by(sent: bytes, client: str) -> None:
+    made = cases.call()
+    headers = {b"user-agent": sent} if sent else {}
+    made = structs.replace(made, inbound=structs.replace(made.inbound, headers=headers))
+    found = policy.facts(
+        made, cases.ALICE, cases.LINKED, cases.RESERVE, cases.NOW, tool_results_only=False
+    )
+    assert found["call.client"] == client
+
+
+def test_usage_is_told_of_those_the_ledger_can_count_again() -> None:
+    assert set(METERED_WHO.values()) <= {COUNTABLE[name] for name in KEPT}
+    assert len(NOTHING_USED) == 24
+    assert {type(nothing) for nothing in NOTHING_USED.values()} == {int, float}

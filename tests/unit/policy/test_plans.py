@@ -1,6 +1,7 @@
 """What is drawn for each kind of likeness a call may turn out to have."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, get_args
 
 import pytest
@@ -9,8 +10,21 @@ from hypothesis import strategies as st
 
 from gateway import policy
 from gateway.policy.cel import Condition
-from gateway.policy.matching import Matched, Matcher, Verdicts
-from gateway.values import Draw, Facts, LikenessKind, Offer, Principal, Reading, TaskLink, Verdict
+from gateway.policy.facts import NOTHING_USED
+from gateway.policy.index import Hits
+from gateway.policy.matching import Matched, Matcher
+from gateway.values import (
+    Draw,
+    Facts,
+    LikenessKind,
+    Offer,
+    Principal,
+    Reading,
+    Reserve,
+    TaskLink,
+    Terms,
+    Verdict,
+)
 from tests.unit.policy import cases
 
 KINDS: Sequence[LikenessKind] = get_args(LikenessKind)
@@ -28,8 +42,13 @@ NOTHING = "{id: nothing, effect: forbid}"
 
 
 def plans(*rules: str, facts: Facts | None = None) -> policy.Plans:
-    found = facts or cases.facts()
-    return policy.Plans(cases.load(*rules), found, cases.RESERVE, cases.NOW)
+    return made(cases.load(*rules), facts or cases.facts())
+
+
+def made(policies: policy.PolicySet, facts: Facts) -> policy.Plans:
+    found = policy.Plans(policies, facts, cases.NOW)
+    found.reserve = cases.RESERVE
+    return found
 
 
 def names(draws: Sequence[Draw]) -> list[str]:
@@ -65,7 +84,7 @@ def test_each_distinct_kind_is_matched_once(monkeypatch: pytest.MonkeyPatch) -> 
     asked: list[str] = []
     match = Matcher.match
 
-    def counted(matcher: Matcher, facts: Facts, known: Verdicts | None = None) -> Matched:
+    def counted(matcher: Matcher, facts: Facts, known: Hits | None = None) -> Matched:
         asked.append(facts["likeness.kind"])
         return match(matcher, facts, known)
 
@@ -190,7 +209,7 @@ def test_no_two_sets_of_values_and_no_two_rules_share_a_counter(
     for person, team, task in sets:
         principal = Principal(id=person, team=team, key_id="k")
         known = cases.facts(TaskLink(task_id=task), principal=principal)
-        for draw in policy.Plans(rules, known, cases.RESERVE, cases.NOW).of("near").draws:
+        for draw in made(rules, known).of("near").draws:
             keys |= {f"{draw.key}@{each}" if draw.by_cluster else draw.key for each in ("aa", "bb")}
     assert len(keys) == len(sets) * 5
 
@@ -231,3 +250,49 @@ def test_recorded_facts_are_planned_for_the_kind_they_name() -> None:
     recorded = cases.facts() | {"likeness.kind": "near", "likeness.cluster": "ab12"}
     found = policy.plan(cases.load(RATE, NEAR), recorded, cases.RESERVE, cases.NOW)
     assert names(found.draws) == ["rate", "slow"]
+
+
+def test_how_a_call_is_sent_is_known_before_it_is_known_what_it_is_like_and_costs() -> None:
+    small = "{id: small, route: {model: nano}}"
+    capped = "{id: capped, obligations: {max_output_tokens: 70}}"
+    for rules in ((small, capped), (small, capped, NO_COPIES, NEAR)):
+        found = policy.Plans(cases.load(*rules), cases.facts(), cases.NOW)
+        assert (found.terms.model, found.terms.output_tokens_max) == ("nano", 70)
+        assert not found.forbidden
+    not_new = "{id: not-new, when: 'likeness.kind == \"new\"', effect: forbid}"
+    assert plans(small, not_new).terms.rule == "small"
+    assert plans(small, NOTHING).terms == Terms()
+
+
+def test_a_call_draws_what_it_comes_to_as_it_will_be_sent() -> None:
+    found = policy.Plans(cases.load(TOKENS), cases.facts(), cases.NOW)
+    assert not found.forbidden
+    found.reserve = Reserve(input_tokens=1, output_tokens=2, cost_usd=Decimal(0))
+    assert [draw.amount for draw in found.of("new").draws] == [3]
+
+
+def test_the_kinds_of_one_call_do_not_change_its_facts() -> None:
+    known = cases.facts()
+    before = dict(known)
+    found = made(cases.load(NEAR, NO_COPIES, MINE_COPIES), known)
+    assert [found.of(kind).forbidden for kind in KINDS] == [kind == "exact" for kind in KINDS]
+    assert known == before
+    assert found.facts(Verdict(kind="new")) == before
+
+
+AT_ONCE = "{id: few, quota: {concurrent: 5, by: [principal]}}"
+MUCH = "{id: much, when: usage.team.day.tokens > 5 && usage.team.day.calls > 5, effect: forbid}"
+
+
+def test_meters_count_every_call_but_what_a_shared_one_does_not_use() -> None:
+    found = plans(MUCH, AT_ONCE, facts={**cases.facts(), **NOTHING_USED})
+    metered = ["usage.team.day.calls", "usage.team.day.tokens"]
+    for kind in KINDS:
+        draws = found.of(kind).draws
+        assert names(draws) == ["few", *metered]
+        assert [(draw.meter, draw.shadow) for draw in draws] == [(False, False)] + [
+            (True, True)
+        ] * 2
+        assert [draw.amount for draw in draws] == [1, 1, 1000]
+    assert names(found.offers().shared.draws) == ["usage.team.day.calls"]
+    assert plans(MUCH, NOTHING, facts={**cases.facts(), **NOTHING_USED}).offers().new.draws == ()

@@ -77,3 +77,18 @@ def test_a_draw_is_a_value() -> None:
         limit=10,
         window_s=60,
     )
+
+
+@pytest.mark.parametrize(
+    ("limit", "free"),
+    [
+        ("quota: {concurrent: 5, by: []}", True),
+        ("quota: {tokens: 5, per: 1m, by: []}", True),
+        ("budget: {cost_usd: 5, period: day, by: []}", True),
+        ("quota: {calls: 5, per: 1m, by: [likeness.cluster]}", True),
+        ("quota: {calls: 5, per: 1m, by: []}", False),
+        ("budget: {calls: 5, period: day, by: []}", False),
+    ],
+)
+def test_only_counts_of_calls_count_those_that_share_a_reply(limit: str, free: bool) -> None:  # noqa: FBT001  # a table of cases
+    assert cases.load(f"{{id: a, {limit}}}").rule("a").free_when_shared is free

@@ -166,6 +166,8 @@ def _starts(expected: list[tuple[str, str]]) -> list[str]:
         ("format: simulated, options: {error_rate: 2}", "from 0 to 1"),
         ("format: simulated, options: {tokens: true}", "whole number"),
         ("format: openai, base_url: 'https://x', options: {auth: basic}", "bearer, x-api-key"),
+        ("format: openai, base_url: 'https://x', options: {limit_field: n}", "max_tokens"),
+        ("format: anthropic, base_url: 'https://x', options: {limit_field: max_tokens}", "auth"),
     ],
 )
 def test_a_mistake_in_a_provider_says_what_to_write(tmp_path, provider, said):

@@ -1,9 +1,10 @@
 """
-Counters in memory: every quota's bucket, every budget's sum.
+Counters in memory: every quota's bucket, every budget's sum, every count of calls under way.
 
 Memory is bounded by what is in use: with every few draws some counters are looked at, and
 those that say nothing any more (a quota that ran dry, a budget whose period is over) are
-forgotten. A bucket that ran dry is as good as a new one, so nobody can tell.
+forgotten. A bucket that ran dry is as good as a new one, so nobody can tell. A count of calls
+under way is forgotten with the last of them.
 """
 
 from collections import OrderedDict
@@ -12,14 +13,15 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from gateway import quota
-from gateway.quota import Bucket
+from gateway.quota.bucket import Bucket, actual, retry_after_s, stand
 from gateway.values import Draw, Reading, Usage
 
 SWEPT_AT_ONCE: Final = 24
 """How many counters of each sort a sweep looks at: faster than draws can make them."""
 PERIOD_S_MAX: Final = 31 * 86_400.0
 CLOCK_SLACK_S: Final = 3_600.0
+AWAIT_END_S: Final = 1.0
+"""When to ask again while too many calls are under way: nobody knows when one will end."""
 
 CounterKey: TypeAlias = tuple[str, str]
 """The tenant, and the draw's key with its cluster: no two tenants share a counter."""
@@ -38,7 +40,7 @@ class Held(Struct, frozen=True):
     draw: Draw
     key: CounterKey
     taken: Bucket | None
-    """A quota's bucket as the draw left it; None for a budget."""
+    """A quota's bucket as the draw left it; None for a budget, and for calls under way."""
 
 
 class Drawn(Struct, frozen=True):
@@ -50,16 +52,17 @@ class Drawn(Struct, frozen=True):
 
 
 class Counters:
-    """Quotas and budgets of one process."""
+    """Quotas, budgets and calls under way of one process."""
 
     def __init__(self) -> None:
         """Begin with nothing drawn."""
         self._buckets: OrderedDict[CounterKey, Bucket] = OrderedDict()
         self._used: OrderedDict[tuple[CounterKey, float], _Used] = OrderedDict()
+        self._under_way: dict[CounterKey, int] = {}
 
     def __len__(self) -> int:
         """Return how many counters are remembered."""
-        return len(self._buckets) + len(self._used)
+        return len(self._buckets) + len(self._used) + len(self._under_way)
 
     def draw(self, tenant: str, draws: Sequence[Draw], cluster: str, now: float) -> Drawn:
         """
@@ -71,12 +74,15 @@ class Counters:
         refused = False
         for draw in draws:
             key = (tenant, f"{draw.key}@{cluster}" if draw.by_cluster else draw.key)
-            if draw.period_start is None:
-                bucket = quota.stand(self._buckets.get(key), draw.limit, draw.window_s, now)
-                left = bucket.remaining
-            else:
+            bucket = None
+            if draw.period_start is not None:
                 used = self._used.get((key, draw.period_start))
-                bucket, left = None, draw.limit - (used.amount if used else 0)
+                left = draw.limit - (used.amount if used else 0)
+            elif draw.unit == "concurrent":
+                left = draw.limit - self._under_way.get(key, 0)
+            else:
+                bucket = stand(self._buckets.get(key), draw.limit, draw.window_s, now)
+                left = bucket.remaining
             refused = refused or (left < draw.amount and not draw.shadow)
             room.append((key, bucket, left))
         readings: list[Reading] = []
@@ -92,13 +98,23 @@ class Counters:
                 readings.append(Reading(draw=draw, taken=True, remaining=left - draw.amount))
         return Drawn(tuple(readings), tuple(held), refused)
 
+    def used(self, key: CounterKey, period_start: float) -> int:
+        """Return what is used of a budget, in its unit, in the period that began then."""
+        found = self._used.get((key, period_start))
+        return found.amount if found is not None else 0
+
     def settle(self, held: Held, used: Usage, cost_nano_usd: int, now: float) -> None:
         """Replace what one draw reserved by what was used."""
-        self._adjust(held, quota.actual(held.draw, used, cost_nano_usd), now)
+        self._adjust(held, actual(held.draw, used, cost_nano_usd), now)
 
     def release(self, held: Held, now: float) -> None:
         """Give back what one draw reserved."""
         self._adjust(held, 0, now)
+
+    def abandon(self, held: Held, now: float) -> None:
+        """Leave what one draw reserved as it is: nobody will settle it. A call is over."""
+        if held.draw.unit == "concurrent":
+            self._adjust(held, 0, now)
 
     def seed(self, key: CounterKey, period_start: float, used: int) -> None:
         """Count at least this much in a budget's period that began then."""
@@ -121,35 +137,47 @@ class Counters:
         if bucket is not None:
             taken = self._buckets[key] = bucket.take(draw.amount)
             return taken
-        assert draw.period_start is not None
+        if draw.period_start is None:
+            self._under_way[key] = self._under_way.get(key, 0) + draw.amount
+            return None
         ends = draw.period_start + draw.window_s
         state = self._used.setdefault((key, draw.period_start), _Used(0, ends))
         state.amount += draw.amount
         return None
 
-    def _adjust(self, held: Held, actual: int, now: float) -> None:
+    def _adjust(self, held: Held, amount: int, now: float) -> None:
+        """Replace what one draw reserved by an amount."""
         draw = held.draw
-        if held.taken is None:
-            assert draw.period_start is not None
+        if held.taken is not None:
+            self._refill(held.key, held.taken, amount - draw.amount, now)
+        elif draw.period_start is None:
+            left = self._under_way.get(held.key, 0) + amount - draw.amount
+            if left > 0:
+                self._under_way[held.key] = left
+            else:
+                self._under_way.pop(held.key, None)
+        else:
             state = self._used.get((held.key, draw.period_start))
             if state is not None:
-                state.amount += actual - draw.amount
-            return
-        found = self._buckets.get(held.key)
-        if actual > draw.amount:
-            limit, window_s = (found or held.taken).limit, (found or held.taken).window_s
-            bucket = quota.stand(found, limit, window_s, now)
-            self._buckets[held.key] = bucket.take(actual - draw.amount)
-        elif found is not None and actual < draw.amount:
-            bucket = found.drained(now).give_back(held.taken, draw.amount - actual)
-            self._buckets[held.key] = bucket
+                state.amount += amount - draw.amount
+
+    def _refill(self, key: CounterKey, taken: Bucket, more: int, now: float) -> None:
+        """Take more from a quota, or (when it is negative) give back."""
+        found = self._buckets.get(key)
+        if more > 0:
+            limit, window_s = (found or taken).limit, (found or taken).window_s
+            self._buckets[key] = stand(found, limit, window_s, now).take(more)
+        elif found is not None and more < 0:
+            self._buckets[key] = found.drained(now).give_back(taken, -more)
 
 
 def _wait_s(draw: Draw, bucket: Bucket | None, now: float) -> float:
     """Return when a draw that does not fit now will; 0 for never."""
+    if draw.unit == "concurrent":
+        return AWAIT_END_S
     if draw.amount > draw.limit:
         return 0.0
     if bucket is not None:
-        return quota.retry_after_s(bucket.wait_s(draw.amount, now))
+        return retry_after_s(bucket.wait_s(draw.amount, now))
     assert draw.period_start is not None
-    return quota.retry_after_s(draw.period_start + draw.window_s - now)
+    return retry_after_s(draw.period_start + draw.window_s - now)

@@ -209,7 +209,9 @@ def test_no_wait_is_no_wait() -> None:
     assert quota.retry_after_s(-1) == 0
 
 
-@pytest.mark.parametrize(("unit", "amount"), [("calls", 3), ("tokens", 12), ("cost_usd", 99)])
+@pytest.mark.parametrize(
+    ("unit", "amount"), [("calls", 3), ("tokens", 12), ("cost_usd", 99), ("concurrent", 0)]
+)
 def test_what_a_call_came_to_is_in_the_unit_of_its_draw(unit: DrawUnit, amount: int) -> None:
     draw = Draw(rule="r", key="k", unit=unit, amount=3, limit=9, window_s=1)
     used = Usage(input_tokens=7, output_tokens=5, reasoning_tokens=4, cache_read_tokens=2)

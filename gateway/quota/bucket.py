@@ -98,9 +98,13 @@ def retry_after_s(wait_s: float) -> float:
 
 
 def actual(draw: Draw, used: Usage, cost_nano_usd: int) -> int:
-    """Return what a call came to, in the unit of a draw; a call is one call, whatever it used."""
+    """
+    Return what a call came to, in the unit of a draw.
+
+    A call is one call, whatever it used; one that has ended is none of those under way.
+    """
     if draw.unit == "calls":
         return draw.amount
     if draw.unit == "tokens":
         return used.input_tokens + used.output_tokens
-    return cost_nano_usd
+    return 0 if draw.unit == "concurrent" else cost_nano_usd

@@ -1,0 +1,72 @@
+"""
+The decision log as lines: what one holds, and which of them fall in a window of time.
+
+Decisions and outcomes stand in it in the order things happened. Decoding is typed and made
+for millions of lines: which of the two a line holds is seen before it is decoded.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final, TypeAlias
+
+import msgspec
+from msgspec import Struct
+
+from gateway.ledger.entry import DecisionRecord, OutcomeRecord
+
+Entry: TypeAlias = DecisionRecord | OutcomeRecord
+
+OUTCOMES_AFTER_US: Final = 3_600_000_000
+"""How long after a window the outcomes of calls made in it are still looked for."""
+
+_OUTCOME: Final = b'"kind":"outcome"'
+_NO_SHADOW: Final = b'"would_have":[]'
+_decision = msgspec.json.Decoder(DecisionRecord)
+_outcome = msgspec.json.Decoder(OutcomeRecord)
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """Some of the lines of a window, in the order they were written."""
+
+    lines: list[bytes]
+    after: str
+    """Where the next page begins; empty: this was the last."""
+
+
+def entry(line: bytes) -> Entry:
+    """Return what a line holds; raises msgspec.ValidationError when it is no such record."""
+    # What a decision holds may look so too, but then it is within a text, and its quotes escaped.
+    if _OUTCOME in line:
+        return _outcome.decode(line)
+    try:
+        return _decision.decode(line)
+    except msgspec.ValidationError:
+        return _outcome.decode(line)  # somebody else's JSON may have spaces in it
+
+
+def within(entries: Iterable[Entry], since_us: int, until_us: int) -> Iterator[Entry]:
+    """Yield the decisions of a window, and the outcomes that may belong to them."""
+    return (each for each in entries if is_within(each, since_us, until_us))
+
+
+def tells_of_shadows(line: bytes) -> bool:
+    """Return whether a line holds an outcome, or a decision some shadow rule was against."""
+    return _NO_SHADOW not in line
+
+
+def is_within(entry: Entry, since_us: int, until_us: int) -> bool:
+    """Return whether an entry is of a window."""
+    at_us = entry.at_us
+    if at_us < until_us:
+        return at_us >= since_us
+    return type(entry) is OutcomeRecord and at_us < until_us + OUTCOMES_AFTER_US
+
+
+def received_ms(request_id: str) -> int | None:
+    """Return when an id of ours was made, Unix milliseconds (UUIDv7); None: it is not ours."""
+    digits = request_id.removeprefix("req_")
+    if len(digits) != 32 or digits[12] != "7" or not request_id.startswith("req_"):  # noqa: PLR2004  # hex digits of a UUID
+        return None
+    try:
+        return int(digits, 16) >> 80
+    except ValueError:
+        return None

@@ -1,0 +1,122 @@
+"""
+The decision log as it is read: a megabyte or so at a time, however long it is.
+
+Between two reads no transaction is open, so a reader that takes its time holds up neither the
+server that writes nor the moving of its write-ahead log. What was written after the reading
+began is not read.
+"""
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from typing import Any
+
+from msgspec import Struct
+
+from gateway import ledger
+from gateway.errors import InvalidRequest
+from gateway.ledger import decision_log
+from gateway.stores.sqlite.ledger_file import SQL, Connection
+
+READ_BYTES = 1_000_000
+_ROWS_MAX = 1_000
+_EARLIER_US, _LATER_US = 600_000_000, 3_600_000_000
+"""How far from an id's own time its decision may be: it was received, and waited for another."""
+
+
+class _Row(Struct, frozen=True):
+    """One row of the log."""
+
+    id: int
+    lines: list[bytes]
+
+
+def log(
+    opened: Callable[[], Connection], since_us: int, until_us: int, *, shadowed: bool
+) -> Iterator[decision_log.Entry]:
+    """Yield the decisions of a window and their outcomes, in the order they were written."""
+    for row in _rows(opened, since_us, 0):
+        for line in filter(decision_log.tells_of_shadows, row.lines) if shadowed else row.lines:
+            entry = decision_log.entry(line)
+            if since_us <= entry.at_us < until_us or decision_log.is_within(
+                entry, since_us, until_us
+            ):
+                yield entry
+
+
+def page(
+    opened: Callable[[], Connection], after: str, since_us: int, until_us: int, limit: int
+) -> decision_log.Page:
+    """Return the lines of a window that follow `after`; raises InvalidRequest for another text."""
+    row_id, number = _place(after)
+    lines: list[bytes] = []
+    with closing(_rows(opened, since_us, row_id)) as rows:
+        for row in rows:
+            start = number if row.id == row_id else 0
+            for at, line in enumerate(row.lines[start:], start):
+                if len(lines) == limit:
+                    return decision_log.Page(lines=lines, after=f"{row.id}.{at}")
+                if decision_log.is_within(decision_log.entry(line), since_us, until_us):
+                    lines.append(line)
+    return decision_log.Page(lines=lines, after="")
+
+
+def find(connection: Connection, request_id: str) -> ledger.DecisionRecord | None:
+    """Return the decision about a call, found by the time in its id."""
+    made_ms = decision_log.received_ms(request_id)
+    if made_ms is None:
+        return None
+    at_us = made_ms * 1_000
+    near = (at_us - _EARLIER_US, at_us + _LATER_US, at_us + 1_000_000)
+    text = request_id.encode()
+    for (blob,) in connection.execute(SQL["decisions_near"], near):
+        if text not in blob:
+            continue
+        for line in blob.split(b"\n"):
+            if text in line:
+                found = decision_log.entry(line)
+                if isinstance(found, ledger.DecisionRecord) and found.request_id == request_id:
+                    return found
+    return None
+
+
+def last_policy(connection: Connection) -> str:
+    """Return the digest of the policies that decided last; empty: nothing was decided."""
+    for (blob,) in connection.execute(SQL["decisions_backwards"]):
+        for line in reversed(blob.split(b"\n")):
+            found = decision_log.entry(line)
+            if isinstance(found, ledger.DecisionRecord):
+                return found.policy
+    return ""
+
+
+def _rows(opened: Callable[[], Connection], since_us: int, first: int) -> Generator[_Row]:
+    with closing(opened()) as connection:
+        last = connection.execute(SQL["last_decisions"]).get or 0
+        while found := _read(connection, first, last, since_us):
+            first = found[-1].id + 1
+            yield from found
+
+
+def _read(connection: Connection, first: int, last: int, since_us: int) -> list[_Row]:
+    """Return some rows: no more than fill a megabyte, but one at least."""
+    found: list[_Row] = []
+    size = 0
+    cursor: Any = connection.execute(SQL["decisions"], (first, last, since_us, _ROWS_MAX))
+    for row_id, blob in cursor:
+        found.append(_Row(row_id, blob.split(b"\n")))
+        size += len(blob)
+        if size >= READ_BYTES:
+            cursor.close()  # ends the transaction
+            break
+    return found
+
+
+def _place(after: str) -> tuple[int, int]:
+    row_id, _, number = after.partition(".")
+    if not after:
+        return 0, 0
+    if not (row_id.isascii() and row_id.isdigit() and number.isascii() and number.isdigit()):
+        raise InvalidRequest("`after` is what the page before ended with: send it as it was")
+    if len(after) > 30:  # noqa: PLR2004  # two 64-bit numbers of a log this large
+        raise InvalidRequest("`after` is what the page before ended with: send it as it was")
+    return int(row_id), int(number)
