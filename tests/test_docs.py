@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 import typer.main
 
-from gateway import errors, policy, settings
+from gateway import errors, metering, policy, settings
 from gateway.cli import application, serve
+from gateway.cli.policy import suites
 from gateway.policy.facts import DECLARED
 from gateway.policy.model import CODES, FILE, RULE
+from gateway.rehearsal import request, testing
 from gateway.settings import Settings
 from gateway.settings.deployment import ModelEntry, Provider
 from gateway.settings.providers import _OPTIONS
@@ -283,11 +285,42 @@ def test_what_goodgate_yaml_offers_can_be_switched_on(tmp_path: Path) -> None:
     assert "fast" in found.models
 
 
-def test_the_example_of_a_policy_can_be_loaded() -> None:
-    examples = fences("docs/policies.md", "yaml")
-    assert examples
-    for example in examples:
-        assert policy.load([("example.yaml", example)]).digest
+def examples(key: str) -> list[str]:
+    """Return the YAML in the guide to policies that has a key at its top, in no other's file."""
+    begins = re.compile(rf"^{key}:", re.MULTILINE)
+    return [text for text in fences("docs/policies.md", "yaml") if begins.search(text)]
+
+
+def test_every_example_in_the_guide_to_policies_is_one_of_three_kinds() -> None:
+    kinds = [set(examples(key)) for key in ("rules|reuse", "cases", "facts")]
+    assert all(kinds)
+    assert sum(map(len, kinds)) == len(set.union(*kinds)) == len(fences("docs/policies.md", "yaml"))
+
+
+@pytest.mark.parametrize("text", examples("rules|reuse"))
+def test_the_policies_in_the_guide_can_be_loaded(text: str) -> None:
+    assert policy.load([("example.yaml", text)]).digest
+
+
+@pytest.mark.parametrize("text", examples("cases"))
+def test_the_test_cases_in_the_guide_hold_for_the_shipped_policy(text: str, tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "default.yaml").write_text(read("policies/default.yaml"), encoding="utf-8")
+    (tmp_path / "tests" / "example.yaml").write_text(text, encoding="utf-8")
+    (suite,) = suites.load([tmp_path], None)
+    assert suite.cases
+    for case in suite.cases:
+        assert testing.run(case, suite.policies).failure is None
+
+
+@pytest.mark.parametrize("text", examples("facts"))
+def test_the_facts_in_the_guide_can_be_explained(text: str) -> None:
+    recipe = "policies/recipes/quiet-hours-for-agents.yaml"
+    policies = policy.load([(recipe, read(recipe))])
+    prices = metering.PriceBook({})
+    asked = request.read("f.yaml", text, given={}, route="", prices=prices, now=0.0)
+    made = policy.plan(policies, asked.facts, asked.reserve, asked.now)
+    assert policy.decide(made, ()).reasons == ("quiet-hours",)
 
 
 def test_the_changelog_is_in_its_form() -> None:
