@@ -20,8 +20,8 @@ from pathlib import Path
 from gateway import ledger, metering, policy
 from gateway.ledger.pseudonyms import Weekly
 from gateway.policy.facts import WEEKDAYS
-from gateway.rehearsal.people import People
-from gateway.rehearsal.replay import replay
+from gateway.rehearsal.replays.people import People
+from gateway.rehearsal.replays.replay import replay
 from gateway.stores.sqlite.ledger import Ledger
 from gateway.stores.sqlite.reading import Reading
 
@@ -105,7 +105,7 @@ async def _write(folder: Path, count: int) -> None:
 
 def _call(
     dice: random.Random, number: int, at_us: int, store: Ledger
-) -> tuple[ledger.DecisionRecord, ledger.OutcomeRecord]:
+) -> tuple[ledger.DecisionRecord, ledger.SettledRecord]:
     """Return what a call leaves in the log."""
     person, tokens = f"person-{dice.randrange(PEOPLE)}", dice.randrange(200, 20_000)
     pseudonym = store.weekly(person, at_us)
@@ -164,14 +164,14 @@ def _call(
         reserved_output_tokens=4_096,
         would_have=(),
     )
-    outcome = ledger.OutcomeRecord(
+    settled = ledger.SettledRecord(
         at_us=at_us + dice.randrange(200_000, 20_000_000),
         cost_nano_usd=tokens * 1_500,
         input_tokens=tokens,
         output_tokens=dice.randrange(1, 2_000),
         request_id=request_id,
     )
-    return record, outcome
+    return record, settled
 
 
 if __name__ == "__main__":

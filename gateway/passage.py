@@ -149,7 +149,7 @@ class Passage:
             first_token_us=self._first_token_us,
         )
         record = self._outside.ledger
-        record.note(ledger.outcome(attempt, result, nano_usd))
+        record.note(ledger.settled(attempt, result, nano_usd))
         await record.append(ledger.settle(attempt, result, record.stamp()))
 
     def _usage(self, figures: Figures) -> Usage:

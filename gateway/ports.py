@@ -137,7 +137,7 @@ class Ledger(Protocol):
         """Make everything appended so far durable now."""
         ...
 
-    def note(self, record: ledger.DecisionRecord | ledger.OutcomeRecord) -> None:
+    def note(self, record: ledger.DecisionRecord | ledger.SettledRecord) -> None:
         """Add to the decision log, some time soon."""
         ...
 

@@ -14,7 +14,8 @@ from gateway.cli import application, serve
 from gateway.cli.policy import suites
 from gateway.policy.facts import DECLARED
 from gateway.policy.model import CODES, FILE, RULE
-from gateway.rehearsal import request, testing
+from gateway.rehearsal.explanations import request
+from gateway.rehearsal.trials import testing
 from gateway.settings import Settings
 from gateway.settings.deployment import ModelEntry, Provider
 from gateway.settings.providers import _OPTIONS

@@ -12,8 +12,8 @@ import pytest
 from gateway import policy
 from gateway.cli.policy import suites
 from gateway.cli.policy.suites import Suite
-from gateway.rehearsal import mutation, testing
-from gateway.rehearsal.coverage import Coverage
+from gateway.rehearsal.trials import mutation, testing
+from gateway.rehearsal.trials.coverage import Coverage
 
 POLICIES = Path(__file__).parents[1] / "policies"
 FOLDERS = sorted({path.parent.parent for path in POLICIES.rglob("tests/*.yaml")})
@@ -39,10 +39,10 @@ def test_a_shipped_policy_does_what_its_tests_say(suite: Suite) -> None:
 
 @pytest.mark.parametrize("suite", SUITES, ids=label)
 def test_no_slip_in_a_shipped_policy_goes_unnoticed(suite: Suite) -> None:
-    outcome = mutation.survey(suite.policies, suite.cases)
+    survey = mutation.survey(suite.policies, suite.cases)
 
-    assert outcome.mutants > 0
-    assert [(each.place, each.rule.id, each.words) for each in outcome.survivors] == []
+    assert survey.mutants > 0
+    assert [(each.place, each.rule.id, each.words) for each in survey.survivors] == []
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

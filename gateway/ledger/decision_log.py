@@ -1,8 +1,8 @@
 """
 The decision log as lines: what one holds, and which of them fall in a window of time.
 
-Decisions and outcomes stand in it in the order things happened. Decoding is typed and made
-for millions of lines: which of the two a line holds is seen before it is decoded.
+What was decided, and how it was settled, in the order things happened. Decoding is typed and
+made for millions of lines: which of the two a line holds is seen before it is decoded.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,17 +11,17 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from gateway.ledger.entry import DecisionRecord, OutcomeRecord
+from gateway.ledger.entry import DecisionRecord, SettledRecord
 
-Entry: TypeAlias = DecisionRecord | OutcomeRecord
+Entry: TypeAlias = DecisionRecord | SettledRecord
 
 OUTCOMES_AFTER_US: Final = 3_600_000_000
-"""How long after a window the outcomes of calls made in it are still looked for."""
+"""How long after a window the ends of calls made in it are still looked for."""
 
-_OUTCOME: Final = b'"kind":"outcome"'
+_SETTLED: Final = b'"kind":"settled"'
 _NO_SHADOW: Final = b'"would_have":[]'
 _decision = msgspec.json.Decoder(DecisionRecord)
-_outcome = msgspec.json.Decoder(OutcomeRecord)
+_settled = msgspec.json.Decoder(SettledRecord)
 
 
 class Page(Struct, frozen=True, kw_only=True):
@@ -35,21 +35,21 @@ class Page(Struct, frozen=True, kw_only=True):
 def entry(line: bytes) -> Entry:
     """Return what a line holds; raises msgspec.ValidationError when it is no such record."""
     # What a decision holds may look so too, but then it is within a text, and its quotes escaped.
-    if _OUTCOME in line:
-        return _outcome.decode(line)
+    if _SETTLED in line:
+        return _settled.decode(line)
     try:
         return _decision.decode(line)
     except msgspec.ValidationError:
-        return _outcome.decode(line)  # somebody else's JSON may have spaces in it
+        return _settled.decode(line)  # somebody else's JSON may have spaces in it
 
 
 def within(entries: Iterable[Entry], since_us: int, until_us: int) -> Iterator[Entry]:
-    """Yield the decisions of a window, and the outcomes that may belong to them."""
+    """Yield the decisions of a window, and the ends that may belong to them."""
     return (each for each in entries if is_within(each, since_us, until_us))
 
 
 def tells_of_shadows(line: bytes) -> bool:
-    """Return whether a line holds an outcome, or a decision some shadow rule was against."""
+    """Return whether a line says how a call was settled, or of a shadow rule against it."""
     return _NO_SHADOW not in line
 
 
@@ -58,7 +58,7 @@ def is_within(entry: Entry, since_us: int, until_us: int) -> bool:
     at_us = entry.at_us
     if at_us < until_us:
         return at_us >= since_us
-    return type(entry) is OutcomeRecord and at_us < until_us + OUTCOMES_AFTER_US
+    return type(entry) is SettledRecord and at_us < until_us + OUTCOMES_AFTER_US
 
 
 def received_ms(request_id: str) -> int | None:

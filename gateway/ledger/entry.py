@@ -220,7 +220,7 @@ class DecisionRecord(Struct, frozen=True, kw_only=True, gc=False):
     would_have: tuple[str, ...]
 
 
-class OutcomeRecord(Struct, frozen=True, kw_only=True, gc=False):
+class SettledRecord(Struct, frozen=True, kw_only=True, gc=False):
     """
     The line of the decision log that says what became of the draws of a decision.
 
@@ -232,7 +232,7 @@ class OutcomeRecord(Struct, frozen=True, kw_only=True, gc=False):
     failed: bool = False
     """Whether the provider failed."""
     input_tokens: int
-    kind: Literal["outcome"] = "outcome"
+    kind: Literal["settled"] = "settled"
     output_tokens: int
     released: bool = False
     """Whether all of it was given back: the call was never made."""
@@ -240,7 +240,7 @@ class OutcomeRecord(Struct, frozen=True, kw_only=True, gc=False):
 
 
 Leaf: TypeAlias = (
-    Intent | Settle | Refusal | Reveal | CostIntent | CostSettle | DecisionRecord | OutcomeRecord
+    Intent | Settle | Refusal | Reveal | CostIntent | CostSettle | DecisionRecord | SettledRecord
 )
 
 _encoder = msgspec.json.Encoder()
@@ -261,7 +261,7 @@ _decoders: dict[str, msgspec.json.Decoder[Leaf]] = {
     "cost_intent": msgspec.json.Decoder(CostIntent),
     "cost_settle": msgspec.json.Decoder(CostSettle),
     "decision": msgspec.json.Decoder(DecisionRecord),
-    "outcome": msgspec.json.Decoder(OutcomeRecord),
+    "settled": msgspec.json.Decoder(SettledRecord),
 }
 
 

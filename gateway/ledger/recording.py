@@ -16,9 +16,9 @@ from gateway.ledger.entry import (
     DecisionRecord,
     Intent,
     Level,
-    OutcomeRecord,
     Refusal,
     Settle,
+    SettledRecord,
 )
 from gateway.values import Attempt, Facts, Reading, Result
 
@@ -188,9 +188,9 @@ def decision(
     )
 
 
-def outcome(attempt: Attempt, result: Result, cost_nano_usd: int) -> OutcomeRecord:
+def settled(attempt: Attempt, result: Result, cost_nano_usd: int) -> SettledRecord:
     """Return the line of the decision log for what a call came to."""
-    return OutcomeRecord(
+    return SettledRecord(
         at_us=result.settled_at_us,
         cost_nano_usd=cost_nano_usd,
         failed=result.completion in {"failed", "truncated"},
@@ -200,9 +200,9 @@ def outcome(attempt: Attempt, result: Result, cost_nano_usd: int) -> OutcomeReco
     )
 
 
-def released(attempt: Attempt, at_us: int) -> OutcomeRecord:
+def released(attempt: Attempt, at_us: int) -> SettledRecord:
     """Return the line of the decision log for a call that was not made after all."""
-    return OutcomeRecord(
+    return SettledRecord(
         at_us=at_us,
         cost_nano_usd=0,
         input_tokens=0,

@@ -57,7 +57,7 @@ class MemoryLedger:
 
     def add(self, record: ledger.Leaf) -> None:
         """Put a record in its place."""
-        if isinstance(record, ledger.DecisionRecord | ledger.OutcomeRecord):
+        if isinstance(record, ledger.DecisionRecord | ledger.SettledRecord):
             self._noted.append(record)
         elif isinstance(record, ledger.CostIntent | ledger.CostSettle):
             self._costs.append(record)
@@ -130,7 +130,7 @@ class MemoryLedger:
     def decision_log(
         self, since_us: int = 0, until_us: int = 2**62, *, shadowed: bool = False
     ) -> Iterator[Entry]:
-        """Yield the decisions of a window, and their outcomes, in the order they were written."""
+        """Yield what was decided in a window and how it was settled, in the order written."""
         lines = (ledger.encode(each) for each in self._noted)
         chosen = filter(decision_log.tells_of_shadows, lines) if shadowed else lines
         return decision_log.within(map(decision_log.entry, chosen), since_us, until_us)

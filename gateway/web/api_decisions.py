@@ -13,8 +13,8 @@ from typing import Final
 from gateway import policy
 from gateway.errors import ConfigError, NotFound
 from gateway.ledger import DecisionRecord, decision_log
-from gateway.rehearsal import explanation
-from gateway.rehearsal.explanation import Explanation
+from gateway.rehearsal.explanations import explanation
+from gateway.rehearsal.explanations.explanation import Explanation
 from gateway.web.api_terms import Api, Ask, Caller, query_of
 
 UNWRITTEN_S: Final = 60.0

@@ -12,8 +12,8 @@ import msgspec
 
 from gateway import reports
 from gateway.errors import ConfigError
-from gateway.rehearsal.people import People
-from gateway.rehearsal.shadows import Shadows, shadows
+from gateway.rehearsal.replays.people import People
+from gateway.rehearsal.replays.shadows import Shadows, shadows
 from gateway.web.api_terms import Api, Ask, count_of, query_of
 
 PAGE_MAX = 5_000

@@ -134,7 +134,7 @@ class Decisions(Protocol):
     def decision_log(
         self, since_us: int, until_us: int, *, shadowed: bool = False
     ) -> Iterator[Entry]:
-        """Yield the decisions of a window, and their outcomes, in the order they were written."""
+        """Yield what was decided in a window and how it was settled, in the order written."""
         ...
 
     def decision_page(self, *, after: str, since_us: int, until_us: int, limit: int) -> Page:

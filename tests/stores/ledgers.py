@@ -158,8 +158,8 @@ def decision(number: int, **changes: object) -> ledger.DecisionRecord:
     return msgspec.structs.replace(record, **changes)
 
 
-def outcome(number: int, **changes: object) -> ledger.OutcomeRecord:
-    record = ledger.OutcomeRecord(
+def settled(number: int, **changes: object) -> ledger.SettledRecord:
+    record = ledger.SettledRecord(
         at_us=NOW_US + number + 12_000,
         cost_nano_usd=2,
         input_tokens=10,

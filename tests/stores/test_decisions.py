@@ -12,10 +12,10 @@ from gateway.stores.sqlite import decisions, sequencer
 from gateway.stores.sqlite.ledger import Ledger
 from gateway.stores.sqlite.ledger_file import SQL, open_to_read
 from gateway.stores.sqlite.reading import Reading
-from tests.stores.ledgers import NOW_US, decision, open_ledger, outcome
+from tests.stores.ledgers import NOW_US, decision, open_ledger, settled
 
 
-async def noted(folder: Path, *records: ledger.DecisionRecord | ledger.OutcomeRecord) -> Ledger:
+async def noted(folder: Path, *records: ledger.DecisionRecord | ledger.SettledRecord) -> Ledger:
     held = open_ledger(folder)
     held.start(asyncio.get_running_loop())
     for record in records:
@@ -117,7 +117,7 @@ def test_a_file_older_than_texts_of_policies_has_none_and_gets_them(tmp_path: Pa
 
 def test_decisions_in_the_intake_reach_the_log(tmp_path: Path) -> None:
     held = open_ledger(tmp_path)
-    records = [decision(1), outcome(1)]
+    records = [decision(1), settled(1)]
     blob = b"\n".join(ledger.encode(record) for record in records)
     held._connection.execute(SQL["add_intake"], ("r9", 1, 2, blob))
     sequencer.Sequencer(held._connection).move([sequencer.read(1, blob)])

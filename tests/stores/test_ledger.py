@@ -21,10 +21,10 @@ from tests.stores.ledgers import (
     decision,
     intent,
     open_ledger,
-    outcome,
     refusal,
     reveal,
     settle,
+    settled,
 )
 
 Store: TypeAlias = MemoryLedger | Ledger
@@ -177,7 +177,7 @@ async def test_unlinked_cost_is_chosen_by_team_model_and_time(store: Store) -> N
 
 
 async def test_the_decision_log_is_read_back_in_the_order_it_was_written(store: Store) -> None:
-    log = [decision(2), decision(0), outcome(0), decision(1), outcome(2)]
+    log = [decision(2), decision(0), settled(0), decision(1), settled(2)]
     for record in log:
         store.note(record)
     await store.flush()
@@ -191,21 +191,21 @@ async def test_the_decision_log_is_read_back_in_the_order_it_was_written(store: 
 async def test_an_empty_decision_log_has_nothing_to_tell(store: Store) -> None:
     assert list(store.reading.decision_log()) == []
     assert store.reading.last_policy() == ""
-    store.note(outcome(1))
+    store.note(settled(1))
     await store.flush()
     assert store.reading.last_policy() == ""
 
 
 async def test_what_shadow_rules_were_against_can_be_read_alone(store: Store) -> None:
     against = decision(1, would_have=("quiet",))
-    for record in (decision(0), against, outcome(1), decision(2)):
+    for record in (decision(0), against, settled(1), decision(2)):
         store.note(record)
     await store.flush()
-    assert list(store.reading.decision_log(shadowed=True)) == [against, outcome(1)]
+    assert list(store.reading.decision_log(shadowed=True)) == [against, settled(1)]
 
 
 async def test_the_decision_log_is_read_page_by_page(store: Store) -> None:
-    log = [record for number in range(5) for record in (decision(number), outcome(number))]
+    log = [record for number in range(5) for record in (decision(number), settled(number))]
     for record in log:
         store.note(record)
         if record.at_us % 3 == 0:
@@ -222,7 +222,7 @@ async def test_the_decision_log_is_read_page_by_page(store: Store) -> None:
         assert found == [ledger.encode(record) for record in log]
         assert pages <= 10 // limit + 1
     window = store.reading.decision_page(since_us=NOW_US + 4)
-    assert window.lines[0] == ledger.encode(outcome(0))
+    assert window.lines[0] == ledger.encode(settled(0))
 
 
 async def test_a_decision_is_found_by_its_request_id(store: Store) -> None:
@@ -230,7 +230,7 @@ async def test_a_decision_is_found_by_its_request_id(store: Store) -> None:
     asked, other = (f"req_{made:012x}7{number:03x}a{0:015x}" for number in (1, 2))
     for number in range(3):
         store.note(decision(number, request_id=f"req_{made:012x}7{number:03x}b{0:015x}"))
-    store.note(outcome(1, request_id=asked))
+    store.note(settled(1, request_id=asked))
     store.note(decision(7, request_id=asked, alike=other))
     await store.flush()
     assert store.reading.decision(asked) == decision(7, request_id=asked, alike=other)

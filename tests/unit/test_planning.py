@@ -113,5 +113,5 @@ async def test_a_call_its_key_may_not_make_gives_back_what_was_drawn() -> None:
     assert [
         each.released
         for each in play.ledger.decision_log(0, 2**62)
-        if isinstance(each, ledger.OutcomeRecord)
+        if isinstance(each, ledger.SettledRecord)
     ]

@@ -4,7 +4,7 @@ import pytest
 
 from gateway import policy
 from gateway.ledger import DecisionRecord
-from gateway.rehearsal import situations
+from gateway.rehearsal.trials import situations
 from tests.web.api_client import NOW, World
 
 AT_US = int(NOW * 1e6) - 5_000_000
@@ -54,7 +54,7 @@ def test_a_caller_learns_which_rule_refused_and_why(world: World) -> None:
     said = world.ask("developer", "GET", f"/api/decisions/{ID}")
     assert said.status == 200
     found = said.json
-    assert (found["outcome"]["rule"], found["outcome"]["place"]) == (
+    assert (found["conclusion"]["rule"], found["conclusion"]["place"]) == (
         "no-drafts",
         "policies/a.yaml:3",
     )
@@ -103,7 +103,7 @@ def test_the_policies_of_then_explain_and_those_of_now_are_asked_too(world: Worl
     world.decided.files[world.policies.digest] = [("policies/a.yaml", TEXT)]
     world.policies = policy.load([("policies/a.yaml", LATER)])
     found = world.ask("developer", "GET", f"/api/decisions/{ID}").json
-    assert found["outcome"]["rule"] == "no-drafts"
+    assert found["conclusion"]["rule"] == "no-drafts"
     assert found["now_in_force"]["effect"] == "permit"
     assert found["now_in_force"]["policy"] == world.policies.digest
 
@@ -116,7 +116,7 @@ def test_policies_that_are_lost_or_of_another_language_leave_the_record(
         world.decided.files[world.policies.digest] = files
     world.policies = policy.load([("policies/a.yaml", LATER)])
     found = world.ask("developer", "GET", f"/api/decisions/{ID}").json
-    assert (found["outcome"]["effect"], found["rules"]) == ("forbid", [])
+    assert (found["conclusion"]["effect"], found["rules"]) == ("forbid", [])
     assert "cannot be shown" in found["notes"][0]
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from gateway import ledger, policy
 from gateway.stores.memory_ledger import MemoryLedger
-from tests.unit.rehearsal.records import decision, outcome
+from tests.unit.rehearsal.records import decision, settled
 from tests.web.api_client import NOW, World, _weekly
 
 SHADOW = "{id: quiet, mode: shadow, when: call.stream, effect: forbid}"
@@ -24,7 +24,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
             number, seconds=seconds, would_have=("quiet",), facts={"principal.id": person}
         )
         log.note(call)
-        log.note(outcome(call))
+        log.note(settled(call))
     log.note(decision(7, seconds=SECONDS_AGO - 60, facts={"principal.id": "bob@1"}))
     monkeypatch.setattr(made.decided, "decision_log", log.decision_log)
     monkeypatch.setattr(made.decided, "decision_page", log.decision_page)
@@ -34,9 +34,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 def test_the_log_comes_page_by_page_in_the_order_it_was_written(world: World) -> None:
     first = world.ask("auditor", "GET", "/api/decisions?limit=3").json
-    assert [each["kind"] for each in first["records"]] == ["decision", "outcome", "decision"]
+    assert [each["kind"] for each in first["records"]] == ["decision", "settled", "decision"]
     rest = world.ask("admin", "GET", f"/api/decisions?limit=3&after={first['after']}").json
-    assert [each["kind"] for each in rest["records"]] == ["outcome", "decision"]
+    assert [each["kind"] for each in rest["records"]] == ["settled", "decision"]
     assert rest["after"] == ""
     record = msgspec.convert(first["records"][0], ledger.DecisionRecord)
     assert record.facts["call.model"] == "gpt-5"

@@ -16,7 +16,7 @@ from gateway.errors import ConfigError
 
 if TYPE_CHECKING:
     from gateway.policy import PolicySet
-    from gateway.rehearsal.difference import Change
+    from gateway.rehearsal.differences.difference import Change
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{16}")
 _STYLES = {"stricter": "yellow", "looser": "green", "": ""}
@@ -45,7 +45,7 @@ def diff(
     Exit code 0: no difference. 1: differences. 2: one of them cannot be used.
     """  # noqa: D301  # \b is typer's mark for "do not re-wrap", not an escape
     # Imported here: no other command needs a compiler of conditions.
-    from gateway.rehearsal.difference import difference  # noqa: PLC0415  # as above
+    from gateway.rehearsal.differences.difference import difference  # noqa: PLC0415  # as above
 
     folder = data or Desk.of(context).settings.data
     found = difference(*(_loaded(each, folder) for each in (old, new)))

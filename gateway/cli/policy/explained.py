@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from gateway.cli import terminal
 
 if TYPE_CHECKING:
-    from gateway.rehearsal.bearing import Outcome
-    from gateway.rehearsal.explanation import Explanation, Said
-    from gateway.rehearsal.parts import Part
+    from gateway.rehearsal.explanations.bearing import Conclusion
+    from gateway.rehearsal.explanations.explanation import Explanation, Said
+    from gateway.rehearsal.explanations.parts import Part
 
 Line: TypeAlias = list[tuple[str, str]]
 """Pieces of a line, each with its style."""
@@ -31,8 +31,8 @@ def show(found: "Explanation", *, every: bool) -> None:
 
 
 def _lines(found: "Explanation", *, every: bool) -> Iterator[Line]:
-    outcome = found.outcome
-    yield [(_answer(outcome), _COLOURS[outcome.effect])]
+    conclusion = found.conclusion
+    yield [(_answer(conclusion), _COLOURS[conclusion.effect])]
     yield [(_call(found), "dim")]
     for rule in found.rules:
         if rule.decided and rule.standing is None:
@@ -49,24 +49,26 @@ def _lines(found: "Explanation", *, every: bool) -> Iterator[Line]:
     yield from _closing(found, rest, every=every)
 
 
-def _answer(outcome: "Outcome") -> str:
-    verb = _VERBS[outcome.effect]
-    if not outcome.permitted:
-        place = f" ({outcome.place})" if outcome.place else ""
-        by = f" by {outcome.rule}{place}" if outcome.rule else ""
-        message = outcome.message.removesuffix(f" Policy: {outcome.rule} ({outcome.place}).")
-        return f"{verb}{by}: {message or outcome.code}"
-    terms = outcome.terms
+def _answer(conclusion: "Conclusion") -> str:
+    verb = _VERBS[conclusion.effect]
+    if not conclusion.permitted:
+        place = f" ({conclusion.place})" if conclusion.place else ""
+        by = f" by {conclusion.rule}{place}" if conclusion.rule else ""
+        message = conclusion.message.removesuffix(
+            f" Policy: {conclusion.rule} ({conclusion.place})."
+        )
+        return f"{verb}{by}: {message or conclusion.code}"
+    terms = conclusion.terms
     parts = [verb]
     if terms.rule:
         to = " at ".join(each for each in (terms.model, terms.provider) if each)
         parts.append(f"sent to {to} by {terms.rule} ({terms.place})")
     if terms.output_tokens_max is not None:
         parts.append(f"at most {terms.output_tokens_max} output tokens")
-    if outcome.would_have:
-        parts.append(f"otherwise if {', '.join(outcome.would_have)} were enforced")
-    if outcome.unasked:
-        parts.append(f"if there is room in {', '.join(outcome.unasked)}")
+    if conclusion.would_have:
+        parts.append(f"otherwise if {', '.join(conclusion.would_have)} were enforced")
+    if conclusion.unasked:
+        parts.append(f"if there is room in {', '.join(conclusion.unasked)}")
     return "; ".join(parts)
 
 
@@ -171,7 +173,7 @@ def _closing(found: "Explanation", rest: Sequence["Said"], *, every: bool) -> It
         said = [f"{others} {'does' if others == 1 else 'do'} not match"] if others else []
         said += [f"{matching} match{'es' * (matching == 1)} without effect"] if matching else []
         yield [(f"Of the other rules {' and '.join(said)}; --all shows them.", "dim")]
-    yield [(f"policy {found.outcome.policy}", "dim")]
+    yield [(f"policy {found.conclusion.policy}", "dim")]
 
 
 def _print(lines: Sequence[Line]) -> None:

@@ -20,7 +20,7 @@ from gateway.cli.terminal import WrongUse
 
 if TYPE_CHECKING:
     from gateway.metering import PriceBook
-    from gateway.rehearsal.explanation import Explanation
+    from gateway.rehearsal.explanations.explanation import Explanation
 
 _REQUEST_ID = re.compile(r"req_[0-9a-f]{32}\b")
 _STDIN = "-"
@@ -97,7 +97,7 @@ def explain(  # noqa: PLR0913  # one for each thing that can be said of a call
         terminal.as_json(msgspec.to_builtins(found))
     else:
         explained.show(found, every=every)
-    return 0 if found.outcome.permitted else 1
+    return 0 if found.conclusion.permitted else 1
 
 
 def _opened(what: str) -> tuple[str, str]:
@@ -144,7 +144,7 @@ def _kept_in(text: str) -> str:
 
 def _recorded(desk: Desk, data: Path | None, request_id: str) -> "Explanation":
     # Imported here: no other command needs a compiler of conditions.
-    from gateway.rehearsal.explanation import Explanation  # noqa: PLC0415  # as above
+    from gateway.rehearsal.explanations.explanation import Explanation  # noqa: PLC0415  # as above
 
     said = desk.asked(data).ask("GET", f"/api/decisions/{request_id}")
     try:
@@ -167,7 +167,7 @@ def _supposed(
     """Return what the policies here make of a call that was never made."""
     from gateway import policy, reports  # noqa: PLC0415  # as above
     from gateway.app import sources  # noqa: PLC0415  # as above
-    from gateway.rehearsal import explanation, request  # noqa: PLC0415  # as above
+    from gateway.rehearsal.explanations import explanation, request  # noqa: PLC0415  # as above
 
     now = desk.clock()
     loaded = policy.load(sources.policy_files(policies or desk.settings.policies))

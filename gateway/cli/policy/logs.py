@@ -26,7 +26,7 @@ from gateway.errors import ConfigError
 from gateway.ledger import decision_log
 from gateway.ledger.decision_log import Entry
 from gateway.ledger.pseudonyms import Weekly
-from gateway.rehearsal.people import People
+from gateway.rehearsal.replays.people import People
 
 PAGE = 2_000
 TIMEOUT_S = 60.0

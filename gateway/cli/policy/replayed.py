@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Struct
 
 from gateway.cli import terminal
-from gateway.rehearsal.replay import ChangeKind, Report
-from gateway.rehearsal.tallies import Change, RuleRow
-from gateway.rehearsal.verification import Verified
+from gateway.rehearsal.replays.replay import ChangeKind, Report
+from gateway.rehearsal.replays.tallies import Change, RuleRow
+from gateway.rehearsal.replays.verification import Verified
 
 By: TypeAlias = Literal["rule", "team", "task"]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from gateway.cli.policy.logs import Log
     from gateway.ledger.decision_log import Entry
-    from gateway.rehearsal.replay import ChangeKind, Report
+    from gateway.rehearsal.replays.replay import ChangeKind, Report
     from gateway.settings import Deployment
 
 _LIMIT = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(%?)")
@@ -97,7 +97,7 @@ def replay(  # noqa: PLR0913  # one argument for each option
     # Imported here: no other command needs a compiler of conditions.
     from gateway import reports  # noqa: PLC0415  # as above
     from gateway.cli.policy import logs, replayed  # noqa: PLC0415  # as above
-    from gateway.rehearsal.verification import verify as verified_by  # noqa: PLC0415  # as above
+    from gateway.rehearsal.replays.verification import verify as verified_by  # noqa: PLC0415  # as above
 
     desk = Desk.of(context)
     given = {
@@ -156,8 +156,8 @@ def _replayed(
 ) -> "Report":
     from gateway import metering, policy  # noqa: PLC0415  # as in `replay`
     from gateway.app import folders  # noqa: PLC0415  # as above
-    from gateway.rehearsal.recorded import Places  # noqa: PLC0415  # as above
-    from gateway.rehearsal.replay import replay as decided_again  # noqa: PLC0415  # as above
+    from gateway.rehearsal.replays.recorded import Places  # noqa: PLC0415  # as above
+    from gateway.rehearsal.replays.replay import replay as decided_again  # noqa: PLC0415  # as above
 
     policies = policy.load([file for path in new for file in folders.policy_files(path)])
     deployment = _deployment(desk)

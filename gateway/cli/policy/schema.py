@@ -22,7 +22,7 @@ def schema(
     """  # noqa: D301  # \b is typer's mark for "do not re-wrap", not an escape
     # Imported here: no other command needs a compiler of conditions.
     from gateway import policy  # noqa: PLC0415  # as above
-    from gateway.rehearsal import schema as of_tests  # noqa: PLC0415  # as above
+    from gateway.rehearsal.trials import schema as of_tests  # noqa: PLC0415  # as above
 
     print(of_tests.schema_json() if tests else policy.schema_json(), end="")
     return 0

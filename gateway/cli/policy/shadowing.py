@@ -12,7 +12,7 @@ from gateway.cli.desk import AsJson, Data, Desk
 from gateway.errors import ConfigError
 
 if TYPE_CHECKING:
-    from gateway.rehearsal.shadows import Shadow, Shadows
+    from gateway.rehearsal.replays.shadows import Shadow, Shadows
 
 _UNITS = {"s": "second", "m": "minute", "h": "hour", "d": "day", "w": "week"}
 _LENGTH = re.compile(r"([0-9]{1,6})([smhdw])")
@@ -76,7 +76,7 @@ def period(since: str) -> str:
 
 
 def _asked(desk: Desk, since: str) -> "Shadows":
-    from gateway.rehearsal.shadows import Shadows  # noqa: PLC0415  # a compiler, only where needed
+    from gateway.rehearsal.replays.shadows import Shadows  # noqa: PLC0415  # a compiler, only where needed
 
     said = desk.remote().ask("GET", "/api/policy/shadow", query={"since": since})
     try:
@@ -90,7 +90,7 @@ def _asked(desk: Desk, since: str) -> "Shadows":
 def _stored(desk: Desk, folder: Path, since: str) -> "Shadows":
     from gateway import reports  # noqa: PLC0415  # as above
     from gateway.cli.policy import logs  # noqa: PLC0415  # as above
-    from gateway.rehearsal.shadows import shadows  # noqa: PLC0415  # as above
+    from gateway.rehearsal.replays.shadows import shadows  # noqa: PLC0415  # as above
 
     log = logs.opened(desk, folder, [])
     policies = log.policies(log.in_force)

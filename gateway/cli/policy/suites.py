@@ -16,7 +16,7 @@ from gateway.errors import ConfigError
 if TYPE_CHECKING:
     from gateway import policy
     from gateway.documents import Problems
-    from gateway.rehearsal.cases import Case, Outline
+    from gateway.rehearsal.trials.cases import Case, Outline
 
 TESTS = "tests"
 _SUFFIXES = frozenset({".yaml", ".yml"})
@@ -48,7 +48,7 @@ def load(paths: Sequence[Path], default: Path | None) -> list[Suite]:
     """
     # Imported here: no other command needs them, nor the compiler of conditions they bring.
     from gateway.documents import Problems  # noqa: PLC0415  # as above
-    from gateway.rehearsal import cases  # noqa: PLC0415  # as above
+    from gateway.rehearsal.trials import cases  # noqa: PLC0415  # as above
 
     problems = Problems()
     groups: dict[tuple[Path, ...], list[_Found]] = {}
@@ -76,7 +76,7 @@ def load(paths: Sequence[Path], default: Path | None) -> list[Suite]:
 def _suite(about: tuple[Path, ...], found: Sequence[_Found], problems: "Problems") -> Suite:
     from gateway import policy  # noqa: PLC0415  # as above
     from gateway.app import sources  # noqa: PLC0415  # the composition root brings the server
-    from gateway.rehearsal import cases  # noqa: PLC0415  # as above
+    from gateway.rehearsal.trials import cases  # noqa: PLC0415  # as above
 
     policies = policy.load([file for path in about for file in sources.policy_files(path)])
     read = [case for each in found for case in cases.read(each.outline, policies, problems)]

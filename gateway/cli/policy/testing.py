@@ -15,9 +15,9 @@ from gateway.cli.terminal import WrongUse
 from gateway.errors import ConfigError
 
 if TYPE_CHECKING:
-    from gateway.rehearsal.coverage import Report
-    from gateway.rehearsal.mutation import Outcome
-    from gateway.rehearsal.testing import Result
+    from gateway.rehearsal.trials.coverage import Report
+    from gateway.rehearsal.trials.mutation import Survey
+    from gateway.rehearsal.trials.testing import Result
 
 _WRONG = 2
 
@@ -29,7 +29,7 @@ class _Answer(Struct, frozen=True, kw_only=True):
     results: "Sequence[Result]"
     report: "Report | None"
     """None when only some cases were run."""
-    outcome: "Outcome | None"
+    survey: "Survey | None"
     """None when no mutants were asked for, or a case fails without any."""
 
     @property
@@ -103,8 +103,8 @@ def run_tests(
 
 def _answered(suite: Suite, only: str, *, mutate: bool) -> _Answer:
     # Imported here: no other command needs the compiler of conditions they bring.
-    from gateway.rehearsal import mutation, testing  # noqa: PLC0415  # as above
-    from gateway.rehearsal.coverage import Coverage  # noqa: PLC0415  # as above
+    from gateway.rehearsal.trials import mutation, testing  # noqa: PLC0415  # as above
+    from gateway.rehearsal.trials.coverage import Coverage  # noqa: PLC0415  # as above
 
     cases = [case for case in suite.cases if only.casefold() in case.name.casefold()]
     seen = Coverage(suite.policies)
@@ -114,18 +114,18 @@ def _answered(suite: Suite, only: str, *, mutate: bool) -> _Answer:
         suite=suite,
         results=results,
         report=None if only else seen.report(),
-        outcome=mutation.survey(suite.policies, cases) if mutate and cases and passed else None,
+        survey=mutation.survey(suite.policies, cases) if mutate and cases and passed else None,
     )
 
 
 def _is_good(answer: _Answer, min_coverage: float) -> bool:
     covered = answer.report is None or answer.report.percent >= min_coverage
-    survived = answer.outcome is not None and bool(answer.outcome.survivors)
+    survived = answer.survey is not None and bool(answer.survey.survivors)
     return not answer.failed and covered and not survived
 
 
 def _write(junit: Path, answers: Sequence[_Answer]) -> None:
-    from gateway.rehearsal import junit as document  # noqa: PLC0415  # only who asks needs it
+    from gateway.rehearsal.trials import junit as document  # noqa: PLC0415  # only who asks needs it
 
     results = [result for answer in answers for result in answer.results]
     try:
@@ -141,12 +141,12 @@ def _show(answer: _Answer, min_coverage: float, *, coverage: bool) -> None:
             _show_failure(result)
     if not answer.results:
         return
-    report, outcome = answer.report, answer.outcome
+    report, survey = answer.report, answer.survey
     below = report is not None and report.percent < min_coverage
     if report is not None and report.missed and (coverage or below):
         terminal.table(["where", "rule", "what no case looked at"], report.lines)
-    if outcome is not None and outcome.survivors:
-        rows = [[each.place, each.rule.id, each.words] for each in outcome.survivors]
+    if survey is not None and survey.survivors:
+        rows = [[each.place, each.rule.id, each.words] for each in survey.survivors]
         terminal.table(["where", "rule", "a change no case notices"], rows)
     print(f"{terminal.plain(answer.suite.label)}: {', '.join(_summary(answer))}")
     if below and report is not None:
@@ -176,9 +176,9 @@ def _summary(answer: _Answer) -> list[str]:
             said.append(f"both sides of {report.conditions_seen} of {conditions}")
         if report.limits_seen < report.limits:
             said.append(f"{report.limits_seen} of {_many(report.limits, 'limit')} reached")
-    if answer.outcome is not None:
-        survivors = len(answer.outcome.survivors)
-        said.append(f"{survivors or 'none'} of {_many(answer.outcome.mutants, 'mutant')} survived")
+    if answer.survey is not None:
+        survivors = len(answer.survey.survivors)
+        said.append(f"{survivors or 'none'} of {_many(answer.survey.mutants, 'mutant')} survived")
     return said
 
 
@@ -187,7 +187,7 @@ def _many(count: int, what: str) -> str:
 
 
 def _plain(answer: _Answer) -> dict[str, Any]:
-    report, outcome = answer.report, answer.outcome
+    report, survey = answer.report, answer.survey
     said: dict[str, Any] = {
         "policies": answer.suite.label,
         "policy": answer.suite.policies.digest,
@@ -203,11 +203,11 @@ def _plain(answer: _Answer) -> dict[str, Any]:
                 dict(zip(("place", "rule", "what"), line, strict=True)) for line in report.lines
             ],
         }
-    if outcome is not None:
-        said["mutants"] = outcome.mutants
+    if survey is not None:
+        said["mutants"] = survey.mutants
         said["survivors"] = [
             {"place": each.place, "rule": each.rule.id, "what": each.words}
-            for each in outcome.survivors
+            for each in survey.survivors
         ]
     return said
 

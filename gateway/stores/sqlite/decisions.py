@@ -33,7 +33,7 @@ class _Row(Struct, frozen=True):
 def log(
     opened: Callable[[], Connection], since_us: int, until_us: int, *, shadowed: bool
 ) -> Iterator[decision_log.Entry]:
-    """Yield the decisions of a window and their outcomes, in the order they were written."""
+    """Yield what was decided in a window and how it was settled, in the order written."""
     for row in _rows(opened, since_us, 0):
         for line in filter(decision_log.tells_of_shadows, row.lines) if shadowed else row.lines:
             entry = decision_log.entry(line)

@@ -164,7 +164,7 @@ class Ledger:
         if self._urgent and not self._armed and not self._writing:
             self._arm()
 
-    def note(self, record: ledger.DecisionRecord | ledger.OutcomeRecord) -> None:
+    def note(self, record: ledger.DecisionRecord | ledger.SettledRecord) -> None:
         """Add to the decision log; it is written with the next slice that is put in order."""
         if self._writer.failed is None:
             self._writer.decisions.append((record.at_us, ledger.encode(record)))

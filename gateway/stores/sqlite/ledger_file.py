@@ -132,5 +132,5 @@ class OfflineLedger:
         assert isinstance(record, ledger.Reveal)
         self.append_now(record)
 
-    def note(self, record: ledger.DecisionRecord | ledger.OutcomeRecord) -> None:
+    def note(self, record: ledger.DecisionRecord | ledger.SettledRecord) -> None:
         """Commands decide nothing, so there is nothing to note."""

@@ -126,7 +126,7 @@ class Reading:
         self, since_us: int = 0, until_us: int = _LAST_US, *, shadowed: bool = False
     ) -> Iterator[Entry]:
         """
-        Yield the decisions of a window, and their outcomes, in the order they were written.
+        Yield what was decided in a window and how it was settled, in the order written.
 
         In constant memory, however long the log is, and while a server goes on writing.
         `shadowed`: only decisions some shadow rule was against, which is many times faster.

@@ -48,7 +48,7 @@ _NOT_LEAVES = (
     ledger.CostIntent,
     ledger.CostSettle,
     ledger.DecisionRecord,
-    ledger.OutcomeRecord,
+    ledger.SettledRecord,
 )
 _ENTRY_WIDTH = 13
 _OPEN = (None, 0, 0)
@@ -140,7 +140,7 @@ class Sequencer:
             if kind is ledger.CostIntent or kind is ledger.CostSettle:
                 part.costs.append(record)  # type: ignore[arg-type]  # as was just asked
                 continue
-            if kind is ledger.DecisionRecord or kind is ledger.OutcomeRecord:
+            if kind is ledger.DecisionRecord or kind is ledger.SettledRecord:
                 part.decisions.append((record.at_us, line))  # type: ignore[union-attr]  # as asked
                 continue
             lines.append(line)

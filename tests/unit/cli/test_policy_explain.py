@@ -13,7 +13,8 @@ import pytest
 from gateway import policy
 from gateway.cli.policy import explained
 from gateway.ledger import DecisionRecord, Level
-from gateway.rehearsal import explanation, situations
+from gateway.rehearsal.explanations import explanation
+from gateway.rehearsal.trials import situations
 from gateway.stores.sqlite.ledger import Ledger
 from tests.unit.cli.conftest import Command, Scripted
 
@@ -138,7 +139,7 @@ def test_the_body_an_sdk_sends_is_explained_for_who_and_what_is_given(
 
     found = json.loads(out)
     assert (code, err) == (0, "")
-    assert found["outcome"]["terms"]["model"] == "gpt-5-mini"
+    assert found["conclusion"]["terms"]["model"] == "gpt-5-mini"
     wanted = {
         "principal.id": "bob",
         "principal.team": "web",
@@ -184,7 +185,7 @@ def test_a_reply_kept_in_a_file_does_as_well(
 
 
 def test_an_answer_of_another_version_is_no_crash(run: Command, scripted: Scripted) -> None:
-    scripted.says(f"GET /api/decisions/{ID}", {"outcome": 1})
+    scripted.says(f"GET /api/decisions/{ID}", {"conclusion": 1})
 
     code, _, err = run("policy", "explain", ID, GOODGATE_URL=scripted.url, GOODGATE_KEY="gg_x")
 
@@ -302,7 +303,11 @@ def test_what_was_alike_and_what_holds_now_is_told(capsys: pytest.CaptureFixture
     refused = explanation.explain(policies, situations.whole({"task.evidence": "none"}, AT), now=AT)
 
     later = msgspec.structs.replace(
-        found, alike=ID, now_in_force=refused.outcome, notes=("Mind this.",), rules=found.rules[-2:]
+        found,
+        alike=ID,
+        now_in_force=refused.conclusion,
+        notes=("Mind this.",),
+        rules=found.rules[-2:],
     )
     explained.show(later, every=False)
 
@@ -316,9 +321,9 @@ def test_what_was_alike_and_what_holds_now_is_told(capsys: pytest.CaptureFixture
 def test_a_refusal_without_its_rule_says_its_code(capsys: pytest.CaptureFixture[str]) -> None:
     found = explanation.explain(policy.load([("a.yaml", RULES)]), situations.whole({}, AT), now=AT)
     lost = msgspec.structs.replace(
-        found.outcome, effect="forbid", code="task_required", rule="gone", place="", message=""
+        found.conclusion, effect="forbid", code="task_required", rule="gone", place="", message=""
     )
 
-    explained.show(msgspec.structs.replace(found, outcome=lost, rules=()), every=False)
+    explained.show(msgspec.structs.replace(found, conclusion=lost, rules=()), every=False)
 
     assert capsys.readouterr().out.startswith("refused by gone: task_required\n")

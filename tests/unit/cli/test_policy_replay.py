@@ -18,7 +18,7 @@ from gateway.ledger.pseudonyms import Weekly
 from gateway.stores.sqlite.ledger import Ledger
 from gateway.stores.sqlite.registry import Registry
 from tests.unit.cli.conftest import Command, Scripted
-from tests.unit.rehearsal.records import AT_US, decision, outcome
+from tests.unit.rehearsal.records import AT_US, decision, settled
 
 OLD = """\
 version: 1
@@ -52,7 +52,7 @@ def calls() -> list[Entry]:
             facts={"principal.id": pseudonym, "call.stream": number == 0},
             would_have=("quiet",) if number == 0 else (),
         )
-        log += [one, outcome(one)]
+        log += [one, settled(one)]
     return log
 
 
@@ -155,7 +155,7 @@ def test_over_http_the_log_is_read_page_by_page(
     ("value", "status", "said"),
     [
         ({"error": {"code": "not_allowed", "message": "ask an auditor"}}, 403, "ask an auditor"),
-        ({"records": [{"kind": "outcome"}], "after": ""}, 200, "of another version"),
+        ({"records": [{"kind": "settled"}], "after": ""}, 200, "of another version"),
         (b"<html>", 200, "of another version"),
     ],
 )
@@ -191,7 +191,7 @@ def test_files_may_be_read_beside_a_folder_that_knows_the_people(
     assert (code, out[:20]) == (0, "2 calls of 1 people ")
 
 
-@pytest.mark.parametrize("text", ["{}", "not json", '{"kind": "outcome"}', "\xff"])
+@pytest.mark.parametrize("text", ["{}", "not json", '{"kind": "settled"}', "\xff"])
 def test_a_line_that_is_none_is_named(run: Command, new: str, tmp_path: Path, text: str) -> None:
     file = tmp_path / "log.jsonl"
     file.write_bytes(ledger.encode(calls()[0]) + b"\n" + text.encode("latin-1") + b"\n")

@@ -8,10 +8,10 @@ import pytest
 from gateway import ledger
 from gateway.ledger import decision_log
 from gateway.ledger.decision_log import OUTCOMES_AFTER_US, entry, received_ms, within
-from tests.unit.rehearsal.records import AT_US, decision, outcome, request_id
+from tests.unit.rehearsal.records import AT_US, decision, request_id, settled
 
 ONE = decision(1, would_have=("shadow",))
-AN_OUTCOME = outcome(ONE)
+AN_OUTCOME = settled(ONE)
 
 
 @pytest.mark.parametrize("record", [ONE, AN_OUTCOME, decision(2, facts={"task.id": 'a"b'})])
@@ -21,13 +21,13 @@ def test_a_line_is_read_back_as_what_it_holds(record: decision_log.Entry) -> Non
 
 
 def test_no_text_makes_a_decision_look_like_an_outcome() -> None:
-    record = decision(1, facts={"task.id": '"kind":"outcome"', "call.model": '"would_have":[]'})
+    record = decision(1, facts={"task.id": '"kind":"settled"', "call.model": '"would_have":[]'})
     line = ledger.encode(decision(1, would_have=("x",), facts=record.facts))
     assert isinstance(entry(line), ledger.DecisionRecord)
     assert decision_log.tells_of_shadows(line)
 
 
-@pytest.mark.parametrize("line", [b"", b"{}", b"[]", b'{"kind":"outcome"}', b"\xff", b'{"at_us":'])
+@pytest.mark.parametrize("line", [b"", b"{}", b"[]", b'{"kind":"settled"}', b"\xff", b'{"at_us":'])
 def test_what_is_no_such_line_is_refused(line: bytes) -> None:
     with pytest.raises((msgspec.MsgspecError, UnicodeDecodeError)):
         entry(line)
@@ -35,8 +35,8 @@ def test_what_is_no_such_line_is_refused(line: bytes) -> None:
 
 def test_a_window_holds_its_decisions_and_the_outcomes_of_the_hour_after() -> None:
     early, late = decision(1), decision(2, seconds=10)
-    log = [early, late, outcome(early, after_s=-1), outcome(early, after_s=20)]
-    log += [outcome(late, after_s=OUTCOMES_AFTER_US / 1e6)]
+    log = [early, late, settled(early, after_s=-1), settled(early, after_s=20)]
+    log += [settled(late, after_s=OUTCOMES_AFTER_US / 1e6)]
     assert list(within(log, AT_US, AT_US + 10_000_000)) == [early, log[3]]
     assert list(within(log, AT_US + 1, AT_US + 10_000_001)) == [late, log[3], log[4]]
 

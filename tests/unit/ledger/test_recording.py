@@ -197,14 +197,14 @@ def test_an_outcome_says_what_became_of_the_draws() -> None:
         settled_at_us=77,
     )
 
-    made = ledger.outcome(attempt(), result, 500_000_000)
+    made = ledger.settled(attempt(), result, 500_000_000)
     back = ledger.released(attempt(), 78)
 
     assert (made.at_us, made.input_tokens, made.output_tokens) == (77, 3, 4)
     assert (made.cost_nano_usd, made.failed, made.released) == (500_000_000, True, False)
     assert made.request_id == back.request_id == attempt().request_id
     assert (back.at_us, back.cost_nano_usd, back.failed, back.released) == (78, 0, False, True)
-    assert not ledger.outcome(
+    assert not ledger.settled(
         attempt(), msgspec.structs.replace(result, completion="complete"), 1
     ).failed
 

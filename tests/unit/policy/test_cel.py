@@ -92,3 +92,11 @@ def test_a_condition_in_force_is_compiled_once() -> None:
 def test_a_text_that_is_no_unicode_is_neither_true_nor_false() -> None:
     condition = cel.compile_condition('call.model == "m"')
     assert condition.holds(cel.activation({"call.model": "\ud800"})) is None
+
+
+def test_a_part_of_a_condition_comes_to_a_value_or_says_why_it_errs() -> None:
+    asked = cel.activation({**cases.facts(), "call.choices": 3})
+    assert cel.evaluate("call.choices + 1", asked) == 4
+    assert cel.evaluate("call.choices / 0", asked) == cel.Erred("divide by zero")
+    broken = cel.activation({"call.model": "\ud800"})
+    assert cel.evaluate("call.model", broken) == cel.Erred("a text that is not Unicode")

@@ -3,8 +3,8 @@
 from gateway import policy
 from gateway.documents import Problems
 from gateway.errors import ConfigError
-from gateway.rehearsal import cases
-from gateway.rehearsal.cases import Case
+from gateway.rehearsal.trials import cases
+from gateway.rehearsal.trials.cases import Case
 
 
 def policies(*rules: str, name: str = "policies/a.yaml", extra: str = "") -> policy.PolicySet:

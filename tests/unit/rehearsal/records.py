@@ -3,7 +3,7 @@
 from typing import Any
 
 from gateway import ledger, policy
-from gateway.rehearsal.situations import AT, whole
+from gateway.rehearsal.trials.situations import AT, whole
 
 AT_US = round(AT * 1_000_000)
 NONE = "version: 1\nrules: []\n"
@@ -50,9 +50,9 @@ def decision(
     return ledger.DecisionRecord(**(fields | changes))
 
 
-def outcome(
+def settled(
     record: ledger.DecisionRecord, *, after_s: float = 1.0, **changes: Any
-) -> ledger.OutcomeRecord:
+) -> ledger.SettledRecord:
     """Return what a call came to: 100 tokens in, 50 out, two tenths of a cent."""
     fields: dict[str, Any] = {
         "at_us": record.at_us + round(after_s * 1_000_000),
@@ -61,4 +61,4 @@ def outcome(
         "output_tokens": 50,
         "request_id": record.request_id,
     }
-    return ledger.OutcomeRecord(**(fields | changes))
+    return ledger.SettledRecord(**(fields | changes))

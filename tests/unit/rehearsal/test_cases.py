@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.rehearsal import cases, situations
+from gateway.rehearsal.trials import cases, situations
 from gateway.values import Usage
 from tests.unit.rehearsal import files
 

@@ -1,8 +1,8 @@
 """What of the rules cases looked at: both sides of every part, both answers of every limit."""
 
 from gateway import policy
-from gateway.rehearsal import testing
-from gateway.rehearsal.coverage import Coverage, Report
+from gateway.rehearsal.trials import testing
+from gateway.rehearsal.trials.coverage import Coverage, Report
 from tests.unit.rehearsal import files
 
 

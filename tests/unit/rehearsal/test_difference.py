@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway import policy
 from gateway.policy import PolicySet
-from gateway.rehearsal.difference import Change, difference
+from gateway.rehearsal.differences.difference import Change, difference
 from tests.unit.policy.cases import DEFAULT, load
 
 NOTHING = policy.load([("a.yaml", "version: 1\nrules: []\n")])

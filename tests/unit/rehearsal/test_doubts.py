@@ -4,8 +4,8 @@ from typing import Any
 
 from gateway import policy
 from gateway.ledger import DecisionRecord
-from gateway.rehearsal.replay import replay
-from tests.unit.rehearsal.records import decision, outcome, rules
+from gateway.rehearsal.replays.replay import replay
+from tests.unit.rehearsal.records import decision, rules, settled
 
 PLAIN = rules()
 WEEK_S = 7 * 86_400.0
@@ -17,7 +17,7 @@ def doubts(
     old: policy.PolicySet | None = PLAIN,
     **options: Any,
 ) -> dict[str, str]:
-    log = [entry for each in records for entry in (each, outcome(each))]
+    log = [entry for each in records for entry in (each, settled(each))]
     found = replay(log, old, new, None, **options)
     assert len({doubt.code for doubt in found.doubts}) == len(found.doubts)
     return {doubt.code: doubt.text for doubt in found.doubts}
@@ -95,10 +95,10 @@ def test_people_and_clusters_have_new_names_each_week() -> None:
     assert "clusters" not in doubts(decision(1), later)
 
 
-def test_calls_without_an_outcome_are_said() -> None:
+def test_calls_without_an_end_are_said() -> None:
     records = [decision(1), decision(2), decision(3, effect="forbid", code="x", reasons=("r",))]
     no = rules("{id: no, when: 'call.model == \"gpt-5\"', effect: forbid, code: task_closed}")
-    found = replay([*records, outcome(records[0])], PLAIN, no, None).doubts
+    found = replay([*records, settled(records[0])], PLAIN, no, None).doubts
     assert any(each.text.startswith("Of 1 call the log does not say") for each in found)
 
 

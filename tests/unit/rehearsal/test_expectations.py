@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 from msgspec import structs
 
-from gateway.rehearsal import testing
-from gateway.rehearsal.expectations import Expected
+from gateway.rehearsal.trials import testing
+from gateway.rehearsal.trials.expectations import Expected
 from tests.unit.rehearsal import files
 
 POLICIES = files.policies(

@@ -8,8 +8,9 @@ import pytest
 
 from gateway import policy
 from gateway.ledger import DecisionRecord, Level
-from gateway.rehearsal import explanation, situations
-from gateway.rehearsal.explanation import Explanation, Said
+from gateway.rehearsal.explanations import explanation
+from gateway.rehearsal.explanations.explanation import Explanation, Said
+from gateway.rehearsal.trials import situations
 from gateway.values import Facts, Reserve
 from tests.unit.policy.cases import load
 
@@ -55,9 +56,13 @@ def said(found: Explanation, rule: str) -> Said:
 
 def test_a_refusal_is_that_of_the_line_and_its_rule_stands_first() -> None:
     found = explain(task__evidence="none", task__value=0.05)
-    outcome = found.outcome
-    assert (outcome.effect, outcome.code, outcome.rule) == ("forbid", "policy_forbids", "no-task")
-    assert (outcome.place, outcome.message) == (
+    conclusion = found.conclusion
+    assert (conclusion.effect, conclusion.code, conclusion.rule) == (
+        "forbid",
+        "policy_forbids",
+        "no-task",
+    )
+    assert (conclusion.place, conclusion.message) == (
         "a.yaml:3",
         "Name a task. Policy: no-task (a.yaml:3).",
     )
@@ -82,11 +87,11 @@ def test_a_refusal_is_that_of_the_line_and_its_rule_stands_first() -> None:
 
 def test_a_permit_says_who_answers_and_whose_room_was_not_asked_for() -> None:
     found = explain(task__value=0.05, call__stream=True)
-    outcome = found.outcome
-    assert outcome.permitted
-    assert (outcome.terms.rule, outcome.terms.model) == ("cheaper", "nano")
-    assert outcome.would_have == ("cheapest", "hush")
-    assert outcome.unasked == ("alike", "rate")
+    conclusion = found.conclusion
+    assert conclusion.permitted
+    assert (conclusion.terms.rule, conclusion.terms.model) == ("cheaper", "nano")
+    assert conclusion.would_have == ("cheapest", "hush")
+    assert conclusion.unasked == ("alike", "rate")
     told = words(found)
     assert told["cheaper"] == "sends the call to nano"
     assert (
@@ -104,7 +109,7 @@ def test_a_permit_says_who_answers_and_whose_room_was_not_asked_for() -> None:
 
 def test_a_condition_that_errs_matches_for_forbid_alone() -> None:
     found = explain(call__choices=0)
-    assert found.outcome.rule == "odd"
+    assert found.conclusion.rule == "odd"
     assert said(found, "odd").verdict == said(found, "odder").verdict == "errs"
     told = words(found)
     assert told["odd"].startswith("refuses the call: a condition that errs counts as true")
@@ -118,8 +123,8 @@ def test_levels_decide_as_they_did_on_the_line() -> None:
         level("spend", 5, amount=10_000_000),
     )
     found = explain(levels)
-    assert (found.outcome.effect, found.outcome.reasons) == ("throttle", ("rate",))
-    assert found.outcome.would_have == ("spend",)
+    assert (found.conclusion.effect, found.conclusion.reasons) == ("throttle", ("rate",))
+    assert found.conclusion.would_have == ("spend",)
     assert found.rules[0].rule == "rate"
     told = words(found)
     assert told["rate"] == "slows the call"
@@ -138,7 +143,7 @@ def test_a_call_larger_than_a_quota_is_refused_and_room_is_told() -> None:
     )
     levels = [level("a", 0, amount=5), level("b", 0), level("c", 1)]
     found = explanation.explain(enforced, facts(), now=NOW, levels=levels)
-    assert (found.outcome.effect, found.outcome.rule) == ("forbid", "a")
+    assert (found.conclusion.effect, found.conclusion.rule) == ("forbid", "a")
     assert words(found) == {"a": "refuses the call", "b": "has no room either", "c": "had room"}
     taken = [level("a", 10, taken=True), level("b", 0, taken=True), level("c", 0, taken=True)]
     assert set(words(explanation.explain(enforced, facts(), now=NOW, levels=taken)).values()) == {
@@ -163,7 +168,7 @@ def test_a_teams_own_rule_asks_for_the_team_first() -> None:
     assert parts.text == 'principal.team == "web" && call.stream'
     assert [each.decided for each in parts.below] == [True, False]
     alone = explanation.explain(policy.load([("teams/web.yaml", other)]), facts(), now=NOW)
-    assert alone.outcome.permitted
+    assert alone.conclusion.permitted
     assert alone.rules[0].parts is not None
     assert alone.rules[0].parts.text == 'principal.team == "web"'
 
@@ -195,18 +200,18 @@ def test_an_explanation_survives_the_way_over_http() -> None:
 
 def record(found: Explanation, **changes: object) -> DecisionRecord:
     """Return the record a call leaves that is decided as explained."""
-    outcome = found.outcome
+    conclusion = found.conclusion
     made = DecisionRecord(
         at_us=int(NOW * 1e6),
-        code=outcome.code,
-        effect=outcome.effect,
+        code=conclusion.code,
+        effect=conclusion.effect,
         facts={**found.facts, "principal.id": "pseudonym", "principal.key_id": "other"},
-        policy=outcome.policy,
+        policy=conclusion.policy,
         principal="pseudonym",
-        reasons=outcome.reasons,
+        reasons=conclusion.reasons,
         request_id="req_1",
         reserved_cost_usd="0.01",
-        would_have=outcome.would_have,
+        would_have=conclusion.would_have,
         alike="req_0",
         because="said again",
         model="gpt-5",
@@ -219,7 +224,7 @@ def test_a_record_is_explained_as_it_was_decided() -> None:
     levels = (level("rate", 0), level("alike", 3), level("spend", 5, amount=10_000_000))
     live = explain(levels)
     again = explanation.explain_record(record(live, levels=levels), POLICIES, in_force=POLICIES)
-    assert again.outcome == live.outcome
+    assert again.conclusion == live.conclusion
     assert again.rules == live.rules
     assert again.notes == ()
     assert (again.request_id, again.alike, again.because) == ("req_1", "req_0", "said again")
@@ -238,14 +243,14 @@ def test_a_rule_that_asks_who_calls_may_answer_otherwise_under_a_pseudonym() -> 
     policies = load("{id: x, when: principal.id == 'alice', effect: forbid}")
     live = explanation.explain(policies, facts(), now=NOW)
     found = explanation.explain_record(record(live), policies)
-    assert found.outcome.rule == "x"
-    assert found.outcome.code == "policy_forbids"
-    assert found.outcome.message == live.outcome.message
+    assert found.conclusion.rule == "x"
+    assert found.conclusion.code == "policy_forbids"
+    assert found.conclusion.message == live.conclusion.message
     assert found.notes == (
         "x asks who calls, and here that is a pseudonym: the answer may be another than it was.",
     )
     named = explanation.explain_record(record(live), policies, names={"principal.id": "alice"})
-    assert (named.notes, named.outcome) == ((), live.outcome)
+    assert (named.notes, named.conclusion) == ((), live.conclusion)
     both = load(
         "{id: x, when: principal.id == 'alice', effect: forbid}",
         "{id: y, when: principal.key_id == 'a', effect: forbid}",
@@ -256,8 +261,8 @@ def test_a_rule_that_asks_who_calls_may_answer_otherwise_under_a_pseudonym() -> 
 def test_what_is_recorded_is_not_overruled() -> None:
     live = record(explain(), effect="throttle", code="quota_exceeded", reasons=("rate",))
     found = explanation.explain_record(live, POLICIES)
-    assert (found.outcome.effect, found.outcome.rule) == ("throttle", "rate")
-    assert found.outcome.place == "a.yaml:4"
+    assert (found.conclusion.effect, found.conclusion.rule) == ("throttle", "rate")
+    assert found.conclusion.place == "a.yaml:4"
     assert found.notes == (
         "The facts as kept give permit (cap); what is shown first is what was recorded.",
     )
@@ -268,14 +273,14 @@ def test_what_is_recorded_is_not_overruled() -> None:
 def test_a_key_that_may_not_use_a_model_refuses_and_no_rule_does() -> None:
     live = record(explain(), effect="forbid", code="model_not_allowed", reasons=(), by_key=True)
     found = explanation.explain_record(live, POLICIES)
-    assert found.outcome.message.startswith("The key may not use the model 'gpt-5'")
-    assert (found.outcome.rule, found.outcome.place, found.notes) == ("", "", ())
+    assert found.conclusion.message.startswith("The key may not use the model 'gpt-5'")
+    assert (found.conclusion.rule, found.conclusion.place, found.notes) == ("", "", ())
 
 
 def test_policies_that_are_lost_leave_what_was_recorded() -> None:
     live = record(explain(task__evidence="none"), levels=(level("rate", 3),))
     found = explanation.explain_record(live, None, in_force=NOTHING)
-    assert (found.outcome.rule, found.outcome.place, found.rules) == ("no-task", "", ())
+    assert (found.conclusion.rule, found.conclusion.place, found.rules) == ("no-task", "", ())
     assert "is not kept" in found.notes[0]
     assert found.now_in_force is not None
     assert found.now_in_force.permitted

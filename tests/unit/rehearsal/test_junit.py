@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from gateway.rehearsal import junit, testing
-from gateway.rehearsal.testing import Failure, Result, Shortfall
+from gateway.rehearsal.trials import junit, testing
+from gateway.rehearsal.trials.testing import Failure, Result, Shortfall
 from tests.unit.rehearsal import files
 
 POLICIES = files.policies("{id: x, when: call.stream, effect: forbid, message: 'No <&> \"no\".'}")

@@ -3,8 +3,8 @@
 import pytest
 
 from gateway import policy
-from gateway.rehearsal import mutation
-from gateway.rehearsal.mutation import Mutant
+from gateway.rehearsal.trials import mutation
+from gateway.rehearsal.trials.mutation import Mutant
 from tests.unit.rehearsal import files
 
 FORBID = files.policies("{id: x, when: call.stream, effect: forbid}")
@@ -130,10 +130,10 @@ def test_mutants_that_no_case_notices_survive() -> None:
     cases = files.read(FORBID, "{name: A, facts: {call.stream: true}, expect: {effect: forbid}}")
     told: list[Mutant] = []
 
-    outcome = mutation.survey(FORBID, cases, told.append)
+    survey = mutation.survey(FORBID, cases, told.append)
 
-    assert outcome.mutants == len(told) == 3
-    assert [each.words for each in outcome.survivors] == ["'when' is dropped: it always matches"]
+    assert survey.mutants == len(told) == 3
+    assert [each.words for each in survey.survivors] == ["'when' is dropped: it always matches"]
 
 
 def test_cases_that_look_at_both_sides_let_none_survive() -> None:

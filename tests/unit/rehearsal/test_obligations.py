@@ -2,7 +2,7 @@
 
 from gateway import policy
 from gateway.ledger import DecisionRecord
-from gateway.rehearsal.replay import Change, replay
+from gateway.rehearsal.replays.replay import Change, replay
 from tests.unit.rehearsal.records import decision, rules
 
 PLAIN = rules()

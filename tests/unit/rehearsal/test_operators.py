@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.policy import cel
-from gateway.rehearsal.operators import twists
+from gateway.rehearsal.trials.operators import twists
 
 
 def texts(text: str) -> list[str]:

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.policy import cel, printing
-from gateway.rehearsal import situations
-from gateway.rehearsal.parts import Part, Taker, shown
+from gateway.rehearsal.explanations.parts import Part, Taker, shown
+from gateway.rehearsal.trials import situations
 from tests.unit.policy.test_printing import flag, tree_of
 
 NOW = 1_772_445_600.0

@@ -1,7 +1,7 @@
 """Weekly pseudonyms of one person are one person, for whoever has the secret."""
 
 from gateway.ledger.pseudonyms import Weekly
-from gateway.rehearsal.people import Distinct, People
+from gateway.rehearsal.replays.people import Distinct, People
 
 MONDAY_US = 1_795_392_000_000_000  # 23 November 2026, 00:00 UTC
 WEEK_US = 7 * 86_400_000_000

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 from gateway.metering import PriceBook
 from gateway.policy.facts import DECLARED, USAGE
-from gateway.rehearsal.people import People
-from gateway.rehearsal.recorded import Place, Places, Recorded
+from gateway.rehearsal.replays.people import People
+from gateway.rehearsal.replays.recorded import Place, Places, Recorded
 from gateway.settings.deployment import Deployment, ModelEntry
 from gateway.values import Reserve, Terms
 from tests.unit.rehearsal.records import decision, rules

@@ -10,13 +10,13 @@ import pytest
 from gateway import policy
 from gateway.ledger.decision_log import Entry
 from gateway.metering import PriceBook
-from gateway.rehearsal import replay as replaying
-from gateway.rehearsal.people import People
-from gateway.rehearsal.recorded import Places
-from gateway.rehearsal.replay import Report, replay
-from gateway.rehearsal.verification import verify
+from gateway.rehearsal.replays import replay as replaying
+from gateway.rehearsal.replays.people import People
+from gateway.rehearsal.replays.recorded import Places
+from gateway.rehearsal.replays.replay import Report, replay
+from gateway.rehearsal.replays.verification import verify
 from gateway.settings.deployment import Deployment, ModelEntry
-from tests.unit.rehearsal.records import decision, outcome, request_id, rules
+from tests.unit.rehearsal.records import decision, request_id, rules, settled
 from tests.unit.rehearsal.traffic import Traffic, decisions
 
 AT_ONCE = 250
@@ -92,7 +92,7 @@ def test_newly_refused_calls_are_told_by_rule_team_and_task_with_what_they_had_c
     one = decision(1, facts={"call.stream": True, "principal.id": "alice"})
     two = decision(2, facts={"call.stream": True, "principal.id": "bob", "task.id": ""})
     other = decision(3)
-    report = replayed([one, two, outcome(one), other, outcome(two), outcome(other)], rules(no))
+    report = replayed([one, two, settled(one), other, settled(two), settled(other)], rules(no))
     assert changed(report) == {"newly_refused": 2}
     assert (report.calls, report.unchanged, report.people) == (3, 1, 2)
     assert (report.permitted_then, report.permitted_now) == (3, 1)
@@ -141,7 +141,7 @@ def test_how_long_calls_last_is_learnt_from_the_log() -> None:
     log: list[Entry] = [
         decision(8, facts={"principal.id": "carol"}, **refused),
         first,
-        outcome(first, after_s=2),
+        settled(first, after_s=2),
         decision(2, seconds=20, **refused),
         decision(3, seconds=21.9),
     ]
@@ -155,8 +155,8 @@ def test_ids_that_tell_no_time_say_nothing_of_how_long_calls_last() -> None:
     refused: dict[str, Any] = {"effect": "forbid", "code": "x", "reasons": ("r",)}
     first = decision(1, request_id="req_1", facts={"principal.id": "bob"})
     long_ago = decision(2, request_id=request_id(2, 1_000_000), facts={"principal.id": "bob"})
-    log = [decision(8, facts={"principal.id": "carol"}, **refused), first, outcome(first)]
-    log += [long_ago, outcome(long_ago), decision(3, **refused), decision(4, seconds=9)]
+    log = [decision(8, facts={"principal.id": "carol"}, **refused), first, settled(first)]
+    log += [long_ago, settled(long_ago), decision(3, **refused), decision(4, seconds=9)]
     assert changed(replayed(log, one))["newly_refused"] == 1
 
 
@@ -183,7 +183,7 @@ def test_refusals_of_another_kind_are_told_apart() -> None:
 
 def test_rerouted_calls_cost_what_as_many_tokens_cost_there() -> None:
     one = decision(1, facts={"call.stream": True})
-    report = replayed([one, outcome(one)], rules(ROUTE))
+    report = replayed([one, settled(one)], rules(ROUTE))
     assert changed(report) == {"rerouted": 1}
     found = report.changes["rerouted"]
     assert (found.cost_usd, found.later_usd) == (Decimal("0.002"), Decimal("0.000125"))
@@ -194,7 +194,7 @@ def test_rerouted_calls_cost_what_as_many_tokens_cost_there() -> None:
 def test_a_price_that_is_not_known_is_said() -> None:
     one = decision(1, facts={"call.stream": True})
     route = "{id: odd, route: {model: nobody-prices-it}}"
-    found = replayed([one, outcome(one)], rules(route)).changes["rerouted"]
+    found = replayed([one, settled(one)], rules(route)).changes["rerouted"]
     assert (found.unpriced, found.later_usd) == (1, Decimal("0.002"))
 
 
@@ -202,9 +202,9 @@ def test_a_cost_budget_counts_what_rerouted_calls_would_cost() -> None:
     budget = "{id: day, budget: {cost_usd: 0.0125, period: day, by: [task]}}"
     one = decision(1, facts={"call.stream": True})
     two = decision(2, seconds=5)
-    log = [one, outcome(one), two]
+    log = [one, settled(one), two]
     assert changed(replayed(log, rules(ROUTE, budget))) == {"rerouted": 1}
-    dear = [one, outcome(one, cost_nano_usd=3_000_000), two]
+    dear = [one, settled(one, cost_nano_usd=3_000_000), two]
     assert changed(replayed(dear, rules(budget))) == {"newly_refused": 1}
 
 
@@ -249,7 +249,7 @@ def test_what_a_key_refused_stays_refused_and_gives_back_what_it_drew() -> None:
     one = rules("{id: one, quota: {concurrent: 1, by: [principal]}}")
     by_key = {"effect": "forbid", "code": "model_not_allowed", "by_key": True}
     told = decision(1, **by_key)
-    log = [told, outcome(told, after_s=0.5, released=True), decision(2, seconds=0.7)]
+    log = [told, settled(told, after_s=0.5, released=True), decision(2, seconds=0.7)]
     assert changed(replayed(log, one)) == {}
     untold = [decision(1, **by_key), decision(2, seconds=0.7), decision(3, seconds=1.1)]
     found = replayed(untold, one)
@@ -257,17 +257,17 @@ def test_what_a_key_refused_stays_refused_and_gives_back_what_it_drew() -> None:
     assert found.changes["newly_refused"].examples == (untold[1].request_id,)
 
 
-def test_outcomes_are_waited_for_a_day() -> None:
+def test_ends_are_waited_for_a_day() -> None:
     no = rules("{id: no, effect: forbid}")
     one, two = decision(1), decision(2, seconds=replaying.WAITED_S)
-    report = replayed([one, two, outcome(one), outcome(two)], no)
+    report = replayed([one, two, settled(one), settled(two)], no)
     assert report.changes["newly_refused"].cost_usd == Decimal("0.002")
 
 
 def test_a_call_that_was_never_made_after_all_cost_nothing() -> None:
     no = rules("{id: no, effect: forbid}")
     one = decision(1)
-    report = replayed([one, outcome(one, released=True, cost_nano_usd=0)], no)
+    report = replayed([one, settled(one, released=True, cost_nano_usd=0)], no)
     assert report.changes["newly_refused"].cost_usd == 0
     assert "unsettled" not in codes(report)
 

@@ -8,8 +8,8 @@ import pytest
 
 from gateway import metering
 from gateway.errors import ConfigError, InvalidRequest
-from gateway.rehearsal import request
-from gateway.rehearsal.request import Request
+from gateway.rehearsal.explanations import request
+from gateway.rehearsal.explanations.request import Request
 
 NOW = 1_772_445_600.0
 """Monday, 2026-03-02, 10:00 UTC."""

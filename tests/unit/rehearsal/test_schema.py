@@ -10,7 +10,7 @@ import pytest
 
 from gateway.documents import Node, parse
 from gateway.policy.facts import DECLARED
-from gateway.rehearsal import schema
+from gateway.rehearsal.trials import schema
 from tests.unit.rehearsal import files
 
 POLICIES = Path(__file__).parents[3] / "policies"

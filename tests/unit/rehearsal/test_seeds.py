@@ -4,8 +4,8 @@ from typing import Any
 
 from gateway import policy
 from gateway.ledger import DecisionRecord, Level
-from gateway.rehearsal.replay import replay
-from gateway.rehearsal.verification import verify
+from gateway.rehearsal.replays.replay import replay
+from gateway.rehearsal.replays.verification import verify
 from tests.unit.rehearsal.records import decision, rules
 
 MONTH = "{id: month, budget: {calls: 10, period: month, by: [team]}}"

@@ -2,9 +2,9 @@
 
 from decimal import Decimal
 
-from gateway.rehearsal.people import People
-from gateway.rehearsal.shadows import WAITED_S, Shadow, shadows
-from tests.unit.rehearsal.records import decision, outcome, rules
+from gateway.rehearsal.replays.people import People
+from gateway.rehearsal.replays.shadows import WAITED_S, Shadow, shadows
+from tests.unit.rehearsal.records import decision, rules, settled
 
 POLICIES = rules(
     "{id: budget, mode: shadow, budget: {calls: 1, period: week, by: [team]}}",
@@ -20,7 +20,7 @@ def test_every_shadow_rule_in_force_is_told_of_also_one_that_did_nothing() -> No
     two = decision(2, would_have=("budget", "gone"), facts={"principal.team": "b"})
     three = decision(3, would_have=("budget",), facts={"principal.id": "bob"})
     plain = decision(4)
-    log = [one, two, outcome(one), plain, outcome(plain), outcome(two), three]
+    log = [one, two, settled(one), plain, settled(plain), settled(two), three]
     found = shadows(log, POLICIES)
     assert found.policy == POLICIES.digest
     away, budget, quiet = found.rules
@@ -60,8 +60,8 @@ def test_people_are_one_over_the_weeks_where_they_are_known() -> None:
     assert shadows(log, POLICIES, People(weekly, principals=["alice"])).rules[2].people == 1
 
 
-def test_outcomes_are_waited_for_a_day() -> None:
+def test_ends_are_waited_for_a_day() -> None:
     one = decision(1, would_have=("quiet",))
     two = decision(2, would_have=("quiet",), seconds=WAITED_S)
-    found = shadows([one, two, outcome(one), outcome(two)], POLICIES)
+    found = shadows([one, two, settled(one), settled(two)], POLICIES)
     assert found.rules[2].cost_usd == Decimal("0.002")

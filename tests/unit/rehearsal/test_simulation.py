@@ -7,7 +7,7 @@ from gateway import policy
 from gateway.policy import drawing
 from gateway.rehearsal import simulation
 from gateway.rehearsal.simulation import Asked, Simulation
-from gateway.rehearsal.situations import AT, whole
+from gateway.rehearsal.trials.situations import AT, whole
 from gateway.values import Reserve, Terms, Usage
 from tests.unit.rehearsal.records import rules
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.policy.facts import DECLARED
-from gateway.rehearsal import situations
+from gateway.rehearsal.trials import situations
 from gateway.values import Facts
 
 TYPES = {"text": str, "whole": int, "number": float, "flag": bool}

@@ -4,8 +4,8 @@ import pytest
 
 from gateway.ledger import Level
 from gateway.policy import Limit, plan
-from gateway.rehearsal import standing
-from gateway.rehearsal.standing import Standing
+from gateway.rehearsal.explanations import standing
+from gateway.rehearsal.explanations.standing import Standing
 from gateway.values import Draw
 from tests.unit.policy.cases import NOW, RESERVE, facts, load
 

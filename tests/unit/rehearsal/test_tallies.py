@@ -6,7 +6,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.rehearsal.tallies import EXAMPLES_MAX, Rows, Tally
+from gateway.rehearsal.replays.tallies import EXAMPLES_MAX, Rows, Tally
 
 
 @given(st.lists(st.sampled_from([f"t{n}" for n in range(40)]), max_size=400))

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import policy
-from gateway.rehearsal import testing
 from gateway.rehearsal.simulation import Decided
+from gateway.rehearsal.trials import testing
 from tests.unit.rehearsal import files
 
 RATE = files.policies("{id: rate, quota: {calls: 2, per: 1m, by: [principal]}}")

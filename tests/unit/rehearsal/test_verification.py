@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from gateway.rehearsal import verification
-from gateway.rehearsal.verification import same, verify
-from tests.unit.rehearsal.records import decision, outcome, rules
+from gateway.rehearsal.replays import verification
+from gateway.rehearsal.replays.verification import same, verify
+from tests.unit.rehearsal.records import decision, rules, settled
 
 RATE = rules("{id: rate, quota: {concurrent: 1, by: [principal]}}")
 FORBID = rules("{id: no, effect: forbid, code: task_closed}")
@@ -16,13 +16,13 @@ def test_calls_before_and_after_a_reload_are_decided_by_their_own_policies() -> 
     first = decision(1, policy=RATE.digest)
     refused = {"effect": "forbid", "code": "task_closed", "reasons": ("no",)}
     log = [
-        outcome(decision(0)),
+        settled(decision(0)),
         first,
         decision(2, policy=FORBID.digest, **refused),
         decision(
             3, policy=RATE.digest, effect="throttle", code="quota_exceeded", reasons=("rate",)
         ),
-        outcome(first, after_s=0.5),
+        settled(first, after_s=0.5),
         decision(4, policy=RATE.digest, seconds=1),
     ]
     found = verify(log, KNOWN.get)

@@ -15,8 +15,8 @@ from gateway import ledger, policy
 from gateway.errors import GatewayError, ProviderTimeout
 from gateway.ledger.decision_log import Entry
 from gateway.pipeline import Answer
-from gateway.rehearsal.people import People
-from gateway.rehearsal.verification import verify
+from gateway.rehearsal.replays.people import People
+from gateway.rehearsal.replays.verification import verify
 from gateway.values import Call, Reply, Target
 from tests.playbook import START, WHOLE, Playbook, ScriptedUpstream
 

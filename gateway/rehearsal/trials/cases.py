@@ -18,8 +18,8 @@ from gateway.documents import Fields, Node, Problems, nearest, parse
 from gateway.errors import ConfigError
 from gateway.policy import PolicySet
 from gateway.policy.facts import DECLARED, USAGE, Fact
-from gateway.rehearsal import expectations, situations
-from gateway.rehearsal.expectations import Expected
+from gateway.rehearsal.trials import expectations, situations
+from gateway.rehearsal.trials.expectations import Expected
 from gateway.values import Facts, ServedKind, Usage
 
 VERSION: Final = 1

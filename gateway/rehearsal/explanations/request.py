@@ -18,7 +18,7 @@ from gateway.documents import Fields, Problems, nearest, parse
 from gateway.errors import InvalidRequest
 from gateway.likeness import boilerplate
 from gateway.policy.facts import DECLARED
-from gateway.rehearsal import cases, situations
+from gateway.rehearsal.trials import cases, situations
 from gateway.values import Call, Facts, Inbound, Principal, Reserve, Route, Target, TaskLink
 
 FILE_SIZE_MAX = 1_000_000

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 from xml.etree import ElementTree as Xml
 
-from gateway.rehearsal.testing import Failure, Result
+from gateway.rehearsal.trials.testing import Failure, Result
 
 _NOT_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

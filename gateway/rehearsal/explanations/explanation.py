@@ -17,10 +17,11 @@ from gateway.ledger import DecisionRecord, Level
 from gateway.policy import PolicySet, Rule
 from gateway.policy.facts import KIND, NOT_KNOWN, NOTHING_USED
 from gateway.policy.syntax import Tree
-from gateway.rehearsal import bearing, recorded, standing
-from gateway.rehearsal.bearing import Bearing, Outcome, Verdict
-from gateway.rehearsal.parts import Part, Taker
-from gateway.rehearsal.standing import Standing
+from gateway.rehearsal.explanations import bearing, standing
+from gateway.rehearsal.explanations.bearing import Bearing, Conclusion, Verdict
+from gateway.rehearsal.explanations.parts import Part, Taker
+from gateway.rehearsal.explanations.standing import Standing
+from gateway.rehearsal.replays import recorded
 from gateway.values import Facts, Reserve
 
 _NOBODY: Mapping[str, str] = {}
@@ -53,7 +54,7 @@ class Said(Struct, frozen=True, kw_only=True):
 class Explanation(Struct, frozen=True, kw_only=True):
     """One call, what was decided about it, and what each rule had to do with it."""
 
-    outcome: Outcome
+    conclusion: Conclusion
     at: str
     """UTC."""
     facts: Facts
@@ -69,7 +70,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     provider: str = ""
     model: str = ""
     """Whom the call was sent to, or would have been."""
-    now_in_force: Outcome | None = None
+    now_in_force: Conclusion | None = None
     """What the policies in force say now, where those of the record are others."""
 
 
@@ -90,10 +91,10 @@ def explain(
     facts = {**NOTHING_USED, **NOT_KNOWN, **facts}
     asked = _Asked(policies, facts, reserve or _reserve(facts), now, levels)
     return Explanation(
-        outcome=asked.outcome,
+        conclusion=asked.conclusion,
         at=standing.instant(now),
         facts=facts,
-        rules=asked.rules(asked.outcome),
+        rules=asked.rules(asked.conclusion),
     )
 
 
@@ -115,16 +116,16 @@ def explain_record(
     now = record.at_us / 1_000_000
     reserve = recorded.as_sent(record)
     asked = _Asked(policies, facts, reserve, now, record.levels) if policies else None
-    outcome = _as_recorded(record, asked)
+    conclusion = _as_recorded(record, asked)
     later = None
     if in_force is not None and in_force.digest != record.policy:
         levels = [each for each in record.levels if _same_limit(each.rule, policies, in_force)]
-        later = _Asked(in_force, facts, reserve, now, levels).outcome
+        later = _Asked(in_force, facts, reserve, now, levels).conclusion
     return Explanation(
-        outcome=outcome,
+        conclusion=conclusion,
         at=standing.instant(now),
         facts=facts,
-        rules=asked.rules(outcome, shares=record.served != "forwarded") if asked else (),
+        rules=asked.rules(conclusion, shares=record.served != "forwarded") if asked else (),
         notes=tuple(_notes(record, asked, names)),
         request_id=record.request_id,
         alike=record.alike,
@@ -155,7 +156,7 @@ class _Asked:
         readings = [
             standing.reading(self._draws[rule], level) for rule, level in self._levels.items()
         ]
-        self.outcome = bearing.outcome(
+        self.conclusion = bearing.conclusion(
             policy.decide(self._plan, readings),
             unasked=tuple(
                 sorted(
@@ -166,20 +167,20 @@ class _Asked:
             ),
         )
 
-    def rules(self, outcome: Outcome, *, shares: bool = False) -> tuple[Said, ...]:
+    def rules(self, conclusion: Conclusion, *, shares: bool = False) -> tuple[Said, ...]:
         """Return what each rule says, given what came of it; most important first."""
         taker = Taker(self._facts)
-        said = [self._said(rule, taker, outcome, shares=shares) for rule in self.policies.rules]
-        return tuple(sorted(said, key=lambda each: (_rank(each, outcome), each.rule)))
+        said = [self._said(rule, taker, conclusion, shares=shares) for rule in self.policies.rules]
+        return tuple(sorted(said, key=lambda each: (_rank(each, conclusion), each.rule)))
 
-    def _said(self, rule: Rule, taker: Taker, outcome: Outcome, *, shares: bool) -> Said:
+    def _said(self, rule: Rule, taker: Taker, conclusion: Conclusion, *, shares: bool) -> Said:
         tree = _tree(rule)
         parts = None if tree is None else taker.take(tree)
         verdict: Verdict = "matches"
         if parts is not None and parts.value is not True:
             verdict = "errs" if parts.error else "does not match"
         stood = self._standing(rule) if verdict == "matches" else None
-        borne = Bearing(rule=rule, verdict=verdict, stood=stood, outcome=outcome)
+        borne = Bearing(rule=rule, verdict=verdict, stood=stood, conclusion=conclusion)
         return Said(
             rule=rule.id,
             kind=bearing.kind(rule),
@@ -215,12 +216,12 @@ def _call(name: str, *below: Tree) -> Tree:
     return Tree(id=0, kind="call", name=name, below=below)
 
 
-def _rank(said: Said, outcome: Outcome) -> int:
+def _rank(said: Said, conclusion: Conclusion) -> int:
     """Return how far down a rule is shown."""
-    if said.rule == outcome.rule:
+    if said.rule == conclusion.rule:
         return 0
     if said.decided:
-        return 2 if said.rule in outcome.would_have else 1
+        return 2 if said.rule in conclusion.would_have else 1
     return {"matches": 3, "errs": 4, "does not match": 5}[said.verdict]
 
 
@@ -232,9 +233,9 @@ def _reserve(facts: Facts) -> Reserve:
     )
 
 
-def _as_recorded(record: DecisionRecord, asked: _Asked | None) -> Outcome:
+def _as_recorded(record: DecisionRecord, asked: _Asked | None) -> Conclusion:
     """Return what was recorded, in the words of the rule that refused."""
-    again = None if asked is None else asked.outcome
+    again = None if asked is None else asked.conclusion
     if again is not None and _agrees(record, again):
         return again
     refused_by = "" if record.effect == "permit" else next(iter(record.reasons), "")
@@ -244,7 +245,7 @@ def _as_recorded(record: DecisionRecord, asked: _Asked | None) -> Outcome:
     if record.by_key:
         model = record.facts["call.model"]
         message = f"The key may not use the model {model!r}: choose another, or ask an admin."
-    return Outcome(
+    return Conclusion(
         effect=bearing.effect(record.effect),
         reasons=record.reasons,
         would_have=record.would_have,
@@ -256,10 +257,10 @@ def _as_recorded(record: DecisionRecord, asked: _Asked | None) -> Outcome:
     )
 
 
-def _agrees(record: DecisionRecord, outcome: Outcome) -> bool:
-    """Return whether an outcome is the one recorded."""
+def _agrees(record: DecisionRecord, conclusion: Conclusion) -> bool:
+    """Return whether a conclusion is the one recorded."""
     was = (record.effect, record.code, record.reasons, record.would_have)
-    return was == (outcome.effect, outcome.code, outcome.reasons, outcome.would_have)
+    return was == (conclusion.effect, conclusion.code, conclusion.reasons, conclusion.would_have)
 
 
 def _notes(record: DecisionRecord, asked: _Asked | None, names: Mapping[str, str]) -> Iterator[str]:
@@ -286,8 +287,8 @@ def _notes(record: DecisionRecord, asked: _Asked | None, names: Mapping[str, str
             f"{', '.join(veiled)} {asks} who calls, and here that is a pseudonym: the answer may "
             "be another than it was."
         )
-    elif not record.by_key and not _agrees(record, asked.outcome):
-        again = asked.outcome
+    elif not record.by_key and not _agrees(record, asked.conclusion):
+        again = asked.conclusion
         said = f"{again.effect} ({', '.join(again.reasons) or 'no rule'})"
         yield f"The facts as kept give {said}; what is shown first is what was recorded."
 

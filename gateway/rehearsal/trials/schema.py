@@ -12,8 +12,8 @@ from typing import Any, Final, TypeAlias
 from gateway.policy.facts import DECLARED, USAGE, Fact
 from gateway.policy.model import CODES
 from gateway.policy.schema import DRAFT
-from gateway.rehearsal import cases, expectations
-from gateway.rehearsal.situations import ORDINARY
+from gateway.rehearsal.trials import cases, expectations
+from gateway.rehearsal.trials.situations import ORDINARY
 
 Schema: TypeAlias = dict[str, Any]
 

@@ -12,9 +12,9 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from gateway.policy import PolicySet
-from gateway.rehearsal.cases import NANO, Case, Step, Used
-from gateway.rehearsal.expectations import Expected, Value
 from gateway.rehearsal.simulation import Asked, Decided, Simulation
+from gateway.rehearsal.trials.cases import NANO, Case, Step, Used
+from gateway.rehearsal.trials.expectations import Expected, Value
 from gateway.values import Refusal, Reserve, Terms, Usage
 
 Watch: TypeAlias = Callable[[Decided], None]

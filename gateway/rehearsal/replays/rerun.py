@@ -1,5 +1,5 @@
 """
-A log run again: each recorded call decided anew, each outcome settled, in their order.
+A log run again: each recorded call decided anew, each end settled, in their order.
 
 What the log leaves open is taken to end: a call its key refused gives back what it drew, and a
 call nobody ever made uses all it could and lasts as long as calls do.
@@ -10,10 +10,10 @@ from collections import deque
 from typing import Final
 
 from gateway import metering, policy
-from gateway.ledger import DecisionRecord, OutcomeRecord
+from gateway.ledger import DecisionRecord, SettledRecord
 from gateway.ledger.decision_log import received_ms
-from gateway.rehearsal.recorded import Recorded
-from gateway.rehearsal.seeds import Seeds
+from gateway.rehearsal.replays.recorded import Recorded
+from gateway.rehearsal.replays.seeds import Seeds
 from gateway.rehearsal.simulation import Decided, Simulation
 from gateway.values import Usage
 
@@ -67,16 +67,16 @@ class Rerun:
         heapq.heappush(self._ends, (ends, record.request_id, used, cost))
         return cost
 
-    def settle(self, outcome: OutcomeRecord, cost_nano_usd: int) -> None:
+    def settle(self, settled: SettledRecord, cost_nano_usd: int) -> None:
         """Settle a call as the log says, at a cost that may be another."""
-        now = outcome.at_us / 1e6
-        if outcome.released:
-            self.simulation.release(outcome.request_id, now)
+        now = settled.at_us / 1e6
+        if settled.released:
+            self.simulation.release(settled.request_id, now)
             return
-        used = Usage(input_tokens=outcome.input_tokens, output_tokens=outcome.output_tokens)
-        self.simulation.settle(outcome.request_id, used, cost_nano_usd, now)
+        used = Usage(input_tokens=settled.input_tokens, output_tokens=settled.output_tokens)
+        self.simulation.settle(settled.request_id, used, cost_nano_usd, now)
         if self._ends:
-            self._measure(outcome.request_id, now)
+            self._measure(settled.request_id, now)
 
     def _measure(self, request_id: str, now: float) -> None:
         began_ms = received_ms(request_id)

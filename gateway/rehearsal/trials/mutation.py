@@ -13,9 +13,9 @@ from msgspec import Struct, structs
 
 from gateway.policy import PolicySet, Rule
 from gateway.policy.rules import Duties, Limit, Period, Rerouting
-from gateway.rehearsal import testing
-from gateway.rehearsal.cases import Case
-from gateway.rehearsal.operators import twists
+from gateway.rehearsal.trials import testing
+from gateway.rehearsal.trials.cases import Case
+from gateway.rehearsal.trials.operators import twists
 
 _PERIODS: Final[Mapping[Period, tuple[Period, ...]]] = {
     "hour": ("day",),
@@ -39,7 +39,7 @@ class Mutant(Struct, frozen=True, kw_only=True):
         return self.rule.refusal.place
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
+class Survey(Struct, frozen=True, kw_only=True):
     """What came of all mutants of a policy set."""
 
     mutants: int
@@ -62,7 +62,7 @@ def mutants(policies: PolicySet) -> Iterator[Mutant]:
 
 def survey(
     policies: PolicySet, cases: Sequence[Case], tell: Callable[[Mutant], object] | None = None
-) -> Outcome:
+) -> Survey:
     """Return which mutants survive the cases, all of which pass without; `tell` hears of each."""
     survivors: list[Mutant] = []
     count = 0
@@ -74,7 +74,7 @@ def survey(
             survivors.append(mutant)
         if tell is not None:
             tell(mutant)
-    return Outcome(mutants=count, survivors=tuple(survivors))
+    return Survey(mutants=count, survivors=tuple(survivors))
 
 
 def _in_order(cases: Sequence[Case], rule: str) -> Sequence[Case]:

@@ -16,7 +16,7 @@ from gateway.ledger import DecisionRecord
 from gateway.policy.facts import CLUSTER, DECLARED, KIND, NOTHING_USED, USAGE, FactType
 from gateway.policy.plans import UNCLUSTERED
 from gateway.policy.policies import PolicySet
-from gateway.rehearsal.people import People
+from gateway.rehearsal.replays.people import People
 from gateway.rehearsal.simulation import Asked
 from gateway.settings import Deployment
 from gateway.values import Facts, Reserve, Terms, Usage

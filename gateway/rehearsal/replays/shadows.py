@@ -13,13 +13,13 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from gateway import policy
-from gateway.ledger import DecisionRecord, OutcomeRecord
+from gateway.ledger import DecisionRecord, SettledRecord
 from gateway.ledger.decision_log import Entry
-from gateway.rehearsal.people import Distinct, People
-from gateway.rehearsal.tallies import Row, usd
+from gateway.rehearsal.replays.people import Distinct, People
+from gateway.rehearsal.replays.tallies import Row, usd
 
 WAITED_S: Final = 86_400.0
-"""How long an outcome is waited for."""
+"""How long the end of a call is waited for."""
 
 
 class Shadow(Struct, frozen=True, kw_only=True):
@@ -79,7 +79,7 @@ def shadows(
     counted = {rule.id: _Counted(rule) for rule in policies.rules if rule.shadow}
     waiting: OrderedDict[str, tuple[float, list[_Counted]]] = OrderedDict()
     for record in records:
-        if isinstance(record, OutcomeRecord):
+        if isinstance(record, SettledRecord):
             for each in waiting.pop(record.request_id, (0.0, []))[1]:
                 each.row.cost_nano_usd += record.cost_nano_usd
             continue
@@ -100,7 +100,7 @@ def _wait(
     record: DecisionRecord,
     touched: list[_Counted],
 ) -> None:
-    """Remember a call until its outcome comes, or a day has gone by."""
+    """Remember a call until it is settled, or a day has gone by."""
     now = record.at_us / 1e6
     waiting[record.request_id] = (now, touched)
     while next(iter(waiting.values()))[0] + WAITED_S <= now:

@@ -12,11 +12,11 @@ from typing import Final
 from msgspec import Struct
 
 from gateway import policy
-from gateway.ledger import DecisionRecord, OutcomeRecord
+from gateway.ledger import DecisionRecord, SettledRecord
 from gateway.ledger.decision_log import Entry
-from gateway.rehearsal.people import People
-from gateway.rehearsal.recorded import Places, Recorded
-from gateway.rehearsal.rerun import Rerun
+from gateway.rehearsal.replays.people import People
+from gateway.rehearsal.replays.recorded import Places, Recorded
+from gateway.rehearsal.replays.rerun import Rerun
 from gateway.rehearsal.simulation import Decided
 
 EXAMPLES_MAX: Final = 5
@@ -51,7 +51,7 @@ class Verification:
 
     def add(self, entry: Entry) -> None:
         """Take in the next line of the log."""
-        if isinstance(entry, OutcomeRecord):
+        if isinstance(entry, SettledRecord):
             if self._rerun is not None:
                 self._rerun.settle(entry, entry.cost_nano_usd)
             return

@@ -12,8 +12,8 @@ from msgspec import Struct, structs
 
 from gateway.policy import Limit, PolicySet, Rule
 from gateway.policy.limits import default_message
-from gateway.rehearsal import bearing, standing
-from gateway.rehearsal.alteration import Reach, alteration, text
+from gateway.rehearsal.differences.alteration import Reach, alteration, text
+from gateway.rehearsal.explanations import bearing, standing
 
 What: TypeAlias = Literal[
     "added",

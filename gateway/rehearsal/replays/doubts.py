@@ -15,7 +15,7 @@ from gateway import policy
 from gateway.ledger import DecisionRecord
 from gateway.ledger.pseudonyms import week_of
 from gateway.policy import Rule
-from gateway.rehearsal.recorded import Recorded
+from gateway.rehearsal.replays.recorded import Recorded
 from gateway.rehearsal.simulation import Decided
 
 _WHO = ("principal.id", "principal.key_id")
@@ -69,7 +69,7 @@ class Doubts:
 
         Args:
             changed: calls by kind of change.
-            unsettled: permitted calls of which the log has no outcome.
+            unsettled: permitted calls of which the log has no settled.
             first: when the first call was received, Unix seconds.
             last: when the last one was.
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from gateway.rehearsal.people import Distinct
+from gateway.rehearsal.replays.people import Distinct
 
 ROWS_KEPT: Final = 2_000
 EXAMPLES_MAX: Final = 5

@@ -6,14 +6,14 @@ from msgspec import Struct, structs
 
 from gateway.policy import Rule
 from gateway.policy.rules import Duties
-from gateway.rehearsal.standing import Standing
+from gateway.rehearsal.explanations.standing import Standing
 from gateway.values import Decision, Effect, Obligations, Terms
 
 Kind: TypeAlias = Literal["permit", "forbid", "quota", "budget", "route", "obligations"]
 Verdict: TypeAlias = Literal["matches", "does not match", "errs"]
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
+class Conclusion(Struct, frozen=True, kw_only=True):
     """What a set of policies decides."""
 
     effect: Effect
@@ -37,10 +37,10 @@ class Outcome(Struct, frozen=True, kw_only=True):
         return self.effect == "permit"
 
 
-def outcome(decision: Decision, *, unasked: tuple[str, ...] = ()) -> Outcome:
-    """Return a decision as an outcome."""
+def conclusion(decision: Decision, *, unasked: tuple[str, ...] = ()) -> Conclusion:
+    """Return a decision as a conclusion."""
     refusal = decision.refusal
-    known = Outcome(
+    known = Conclusion(
         effect=decision.effect,
         reasons=decision.reasons,
         would_have=decision.would_have,
@@ -97,12 +97,12 @@ class Bearing(Struct, frozen=True, kw_only=True):
     rule: Rule
     verdict: Verdict
     stood: Standing | None
-    outcome: Outcome
+    conclusion: Conclusion
 
     @property
     def decided(self) -> bool:
-        """Return whether the outcome, or what shadow rules would have made of it, is its doing."""
-        reasons, would_have = self.outcome.reasons, self.outcome.would_have
+        """Return whether the conclusion, or what shadow rules would make of it, is its doing."""
+        reasons, would_have = self.conclusion.reasons, self.conclusion.would_have
         return self.rule.id in (*reasons, *would_have)
 
     def words(self, *, kind_of_call: str, shares: bool) -> str:
@@ -122,32 +122,32 @@ class Bearing(Struct, frozen=True, kw_only=True):
         if which == "route":
             return self._routed()
         said = "permits the call" if rule.duties is None else f"demands {demands(rule.duties)}"
-        return said if self.outcome.permitted else f"{said}; the refusal wins"
+        return said if self.conclusion.permitted else f"{said}; the refusal wins"
 
     def _routed(self) -> str:
-        rule, terms = self.rule, self.outcome.terms
+        rule, terms = self.rule, self.conclusion.terms
         assert rule.route is not None
         to = where_to(rule.route.model, rule.route.provider)
-        if rule.shadow and rule.id in self.outcome.would_have:
+        if rule.shadow and rule.id in self.conclusion.would_have:
             return f"would have sent the call to {to}"
-        if not self.outcome.permitted:
+        if not self.conclusion.permitted:
             return f"would send the call to {to}, were it not refused"
         if terms.rule == rule.id:
             return f"sends the call to {to}"
         return f"would send the call to {to}; {terms.rule} has a higher priority"
 
     def _limited(self, kind_of_call: str, *, shares: bool) -> str:
-        rule, stood, outcome = self.rule, self.stood, self.outcome
+        rule, stood, conclusion = self.rule, self.stood, self.conclusion
         if stood is None:
-            if not outcome.permitted:
+            if not conclusion.permitted:
                 return "not asked: the call is refused whatever is left"
             return f"does not count a call that is {kind_of_call}"
         if stood.before is None:
             return (
                 "does not count a shared reply" if shares else "counts the call, if there is room"
             )
-        if rule.id in outcome.reasons and not outcome.permitted:
-            return "slows the call" if outcome.effect == "throttle" else "refuses the call"
+        if rule.id in conclusion.reasons and not conclusion.permitted:
+            return "slows the call" if conclusion.effect == "throttle" else "refuses the call"
         if not stood.fits:
             return "would have refused the call" if rule.shadow else "has no room either"
-        return "has room" if outcome.permitted else "had room"
+        return "has room" if conclusion.permitted else "had room"

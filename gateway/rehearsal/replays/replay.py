@@ -14,15 +14,15 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 
 from gateway import metering, policy
-from gateway.ledger import DecisionRecord, OutcomeRecord
+from gateway.ledger import DecisionRecord, SettledRecord
 from gateway.ledger.decision_log import Entry
-from gateway.rehearsal import obligations
-from gateway.rehearsal.doubts import Doubt, Doubts
-from gateway.rehearsal.people import Distinct, People
-from gateway.rehearsal.recorded import Places, Recorded
-from gateway.rehearsal.rerun import Rerun
+from gateway.rehearsal.replays import obligations
+from gateway.rehearsal.replays.doubts import Doubt, Doubts
+from gateway.rehearsal.replays.people import Distinct, People
+from gateway.rehearsal.replays.recorded import Places, Recorded
+from gateway.rehearsal.replays.rerun import Rerun
+from gateway.rehearsal.replays.tallies import Change, Row, Tally, usd
 from gateway.rehearsal.simulation import Decided
-from gateway.rehearsal.tallies import Change, Row, Tally, usd
 
 ChangeKind: TypeAlias = Literal[
     "newly_refused",
@@ -44,7 +44,7 @@ KINDS: Final[Sequence[ChangeKind]] = (
 )
 
 WAITED_S: Final = 86_400.0
-"""How long an outcome is waited for."""
+"""How long the end of a call is waited for."""
 DIGESTS_MAX: Final = 1_000
 
 
@@ -72,7 +72,7 @@ class Report(Struct, frozen=True, kw_only=True):
 
 
 class _Waiting(Struct, frozen=True):
-    """A call that is decided otherwise, and whose outcome is to come."""
+    """A call that is decided otherwise, and whose end is to come."""
 
     at: float
     rows: tuple[Row, ...]
@@ -113,14 +113,14 @@ class Replay:
         self._tallies: dict[ChangeKind, Tally] = {kind: Tally() for kind in KINDS}
         self._people = Distinct()
         self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
-        self._calls = self._then = self._now = self._unchanged = self._outcomes = 0
+        self._calls = self._then = self._now = self._unchanged = self._settlements = 0
         self._under: Counter[str] = Counter()
         self._cost_nano_usd = 0
         self._first_us = self._last_us = 0
 
     def add(self, entry: Entry) -> None:
         """Take in the next line of the log."""
-        if isinstance(entry, OutcomeRecord):
+        if isinstance(entry, SettledRecord):
             self._settle(entry)
         else:
             self._decide(entry)
@@ -145,7 +145,7 @@ class Replay:
             changes=found,
             doubts=self._doubts.found(
                 {kind: change.calls for kind, change in found.items()},
-                unsettled=max(0, self._then - self._outcomes),
+                unsettled=max(0, self._then - self._settlements),
                 first=self._first_us / 1e6,
                 last=self._last_us / 1e6,
             ),
@@ -235,7 +235,7 @@ class Replay:
         return [(rule, self._new.rule(rule).refusal.code) for rule in decided.decision.reasons]
 
     def _wait(self, record: DecisionRecord, waiting: _Waiting) -> None:
-        """Remember a call until its outcome comes, or a day has gone by."""
+        """Remember a call until it is settled, or a day has gone by."""
         self._waiting[record.request_id] = waiting
         while True:
             first = next(iter(self._waiting))
@@ -243,25 +243,25 @@ class Replay:
                 break
             del self._waiting[first]
 
-    def _settle(self, outcome: OutcomeRecord) -> None:
-        waiting = self._waiting.pop(outcome.request_id, None)
-        self._cost_nano_usd += outcome.cost_nano_usd
-        self._outcomes += waiting is not None or not outcome.released
-        cost = outcome.cost_nano_usd if waiting is None else self._spread(outcome, waiting)
-        self._rerun.settle(outcome, cost)
+    def _settle(self, settled: SettledRecord) -> None:
+        waiting = self._waiting.pop(settled.request_id, None)
+        self._cost_nano_usd += settled.cost_nano_usd
+        self._settlements += waiting is not None or not settled.released
+        cost = settled.cost_nano_usd if waiting is None else self._spread(settled, waiting)
+        self._rerun.settle(settled, cost)
 
-    def _spread(self, outcome: OutcomeRecord, waiting: _Waiting) -> int:
+    def _spread(self, settled: SettledRecord, waiting: _Waiting) -> int:
         """Add what a call had cost to the rows it belongs to; return what it would cost."""
-        later: int | None = outcome.cost_nano_usd
-        if waiting.model and outcome.cost_nano_usd:
+        later: int | None = settled.cost_nano_usd
+        if waiting.model and settled.cost_nano_usd:
             later = self._recorded.cost_nano_usd(
-                waiting.model, outcome.input_tokens, outcome.output_tokens
+                waiting.model, settled.input_tokens, settled.output_tokens
             )
         if later is None:
             self._tallies["rerouted"].unpriced += 1
-            later = outcome.cost_nano_usd
+            later = settled.cost_nano_usd
         for row in waiting.rows:
-            row.cost_nano_usd += outcome.cost_nano_usd
+            row.cost_nano_usd += settled.cost_nano_usd
             if waiting.model:
                 row.later_nano_usd += later
         return later

@@ -1,0 +1,1 @@
+"""What recorded calls would have come to under other policies, and what shadow rules saw."""
