@@ -7,7 +7,7 @@ import apsw
 import pytest
 
 from gateway import ledger
-from gateway.errors import InvalidRequest
+from gateway.errors import InvalidRequest, LedgerCorrupt
 from gateway.stores.sqlite import decisions, sequencer
 from gateway.stores.sqlite.ledger import Ledger
 from gateway.stores.sqlite.ledger_file import SQL, open_to_read
@@ -122,4 +122,14 @@ def test_decisions_in_the_intake_reach_the_log(tmp_path: Path) -> None:
     held._connection.execute(SQL["add_intake"], ("r9", 1, 2, blob))
     sequencer.Sequencer(held._connection).move([sequencer.read(1, blob)])
     assert list(Reading(tmp_path).decision_log()) == records
+    held.close()
+
+
+async def test_a_line_of_another_version_is_told_and_not_passed_over(tmp_path: Path) -> None:
+    held = await noted(tmp_path, decision(1))
+    held._connection.execute("UPDATE decision_log SET lines = CAST('{"kind":"other"}' AS BLOB)")
+    reading = Reading(tmp_path)
+    for read in (lambda: list(reading.decision_log()), reading.last_policy):
+        with pytest.raises(LedgerCorrupt, match="another version's"):
+            read()
     held.close()

@@ -47,7 +47,8 @@ class Shown(Struct, frozen=True, kw_only=True):
 
 def words(report: Report, verified: Verified | None, by: By) -> Shown:
     """Return a report in words, its changes by rule, team or task."""
-    people = f"{'up to ' if report.unnamed else ''}{report.people:,} people"
+    noun = "person" if report.people == 1 else "people"
+    people = f"{'up to ' if report.unnamed else ''}{report.people:,} {noun}"
     told = (
         f"{report.calls:,} calls of {people} from {_moment(report.first_us)} to "
         f"{_moment(report.last_us)}, {money(report.cost_usd)} USD, decided again under "

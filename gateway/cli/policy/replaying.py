@@ -59,8 +59,11 @@ def _limit(option: str, what: str) -> object:
 def replay(  # noqa: PLR0913  # one argument for each option
     context: typer.Context,
     new: Annotated[
-        list[Path], typer.Argument(metavar="NEW", help="The new policies: files and folders.")
-    ],
+        list[Path] | None,
+        typer.Argument(
+            metavar="NEW", help="The new policies: files and folders; else those in force."
+        ),
+    ] = None,
     *,
     since: Annotated[str, typer.Option(metavar="30d", help="From: 30d ago, 2026-11-01.")] = "30d",
     until: Annotated[str, typer.Option(metavar="1d", help="Up to: as --since; else now.")] = "",
@@ -91,6 +94,7 @@ def replay(  # noqa: PLR0913  # one argument for each option
     goodgate policy replay policies/ --data ./data
     goodgate policy replay policies/ --since 7d --max-newly-refused 0.5% --markdown
     goodgate policy replay policies/ --from decisions.jsonl --by team
+    goodgate policy replay --verify --data ./data
 
     Exit code 0: within the limits given. 1: a limit is passed. 2: wrong use.
     """  # noqa: D301  # \b is typer's mark for "do not re-wrap", not an escape
@@ -116,7 +120,7 @@ def replay(  # noqa: PLR0913  # one argument for each option
     if window[0] >= window[1]:
         raise WrongUse("--until is not after --since: nothing lies between them")
     log = logs.opened(desk, data, files or [])
-    report = _replayed(desk, new, log, window, alone=len(files or []) < 2)  # noqa: PLR2004  # one log
+    report = _replayed(desk, new or [], log, window, alone=len(files or []) < 2)  # noqa: PLR2004  # one log
     verified = None
     if verify:
         with _bar("Verifying") as bar:
@@ -159,12 +163,18 @@ def _replayed(
     from gateway.rehearsal.replays.recorded import Places  # noqa: PLC0415  # as above
     from gateway.rehearsal.replays.replay import replay as decided_again  # noqa: PLC0415  # as above
 
-    policies = policy.load([file for path in new for file in folders.policy_files(path)])
+    in_force = log.policies(log.in_force)
+    if new:
+        policies = policy.load([file for path in new for file in folders.policy_files(path)])
+    elif in_force is not None:
+        policies = in_force
+    else:
+        raise WrongUse("which policies are in force is not known here: name some to replay")
     deployment = _deployment(desk)
     with _bar("Replaying") as bar:
         return decided_again(
             _told(log.entries(*window), window, bar),
-            log.policies(log.in_force),
+            in_force,
             policies,
             metering.PriceBook({} if deployment is None else deployment.prices),
             log.people,

@@ -10,10 +10,11 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from gateway import ledger
-from gateway.errors import InvalidRequest
+from gateway.errors import InvalidRequest, LedgerCorrupt
 from gateway.ledger import decision_log
 from gateway.stores.sqlite.ledger_file import SQL, Connection
 
@@ -36,7 +37,7 @@ def log(
     """Yield what was decided in a window and how it was settled, in the order written."""
     for row in _rows(opened, since_us, 0):
         for line in filter(decision_log.tells_of_shadows, row.lines) if shadowed else row.lines:
-            entry = decision_log.entry(line)
+            entry = _entry(line)
             if since_us <= entry.at_us < until_us or decision_log.is_within(
                 entry, since_us, until_us
             ):
@@ -55,7 +56,7 @@ def page(
             for at, line in enumerate(row.lines[start:], start):
                 if len(lines) == limit:
                     return decision_log.Page(lines=lines, after=f"{row.id}.{at}")
-                if decision_log.is_within(decision_log.entry(line), since_us, until_us):
+                if decision_log.is_within(_entry(line), since_us, until_us):
                     lines.append(line)
     return decision_log.Page(lines=lines, after="")
 
@@ -73,7 +74,7 @@ def find(connection: Connection, request_id: str) -> ledger.DecisionRecord | Non
             continue
         for line in blob.split(b"\n"):
             if text in line:
-                found = decision_log.entry(line)
+                found = _entry(line)
                 if isinstance(found, ledger.DecisionRecord) and found.request_id == request_id:
                     return found
     return None
@@ -83,10 +84,20 @@ def last_policy(connection: Connection) -> str:
     """Return the digest of the policies that decided last; empty: nothing was decided."""
     for (blob,) in connection.execute(SQL["decisions_backwards"]):
         for line in reversed(blob.split(b"\n")):
-            found = decision_log.entry(line)
+            found = _entry(line)
             if isinstance(found, ledger.DecisionRecord):
                 return found.policy
     return ""
+
+
+def _entry(line: bytes) -> decision_log.Entry:
+    try:
+        return decision_log.entry(line)
+    except msgspec.ValidationError:
+        raise LedgerCorrupt(
+            "the decision log holds a line that is no decision, or another version's: read it"
+            " with the version that wrote it"
+        ) from None
 
 
 def _rows(opened: Callable[[], Connection], since_us: int, first: int) -> Generator[_Row]:

@@ -188,7 +188,7 @@ def test_files_may_be_read_beside_a_folder_that_knows_the_people(
 ) -> None:
     file = filed(tmp_path, calls()[:4])
     code, out, _ = run("policy", "replay", new, *WINDOW, "--from", file, "--data", data)
-    assert (code, out[:20]) == (0, "2 calls of 1 people ")
+    assert (code, out[:20]) == (0, "2 calls of 1 person ")
 
 
 @pytest.mark.parametrize("text", ["{}", "not json", '{"kind": "settled"}', "\xff"])

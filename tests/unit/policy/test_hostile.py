@@ -18,6 +18,8 @@ from gateway.policy import cel, document
 from tests.unit.policy.hostile import HOSTILE, SIZE
 
 SMALL_FILES = 30
+ONE_CONDITION_COST_MAX = 600_000
+"""The one that ends the reading has been compiled."""
 MISTAKES_PAST_MAX = 100
 """One condition, or one value, may find a few more before reading ends."""
 
@@ -32,7 +34,13 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Iterator[Counter[str]]:
     def counting_compiled(text: str) -> cel.Condition:
         counted["conditions"] += 1
         counted["characters"] += len(text)
-        return compiled(text)
+        try:
+            condition = compiled(text)
+        except cel.Mistakes as mistakes:
+            counted["cost"] += mistakes.cost
+            raise
+        counted["cost"] += condition.cost
+        return condition
 
     def counting_near(word: str, names: list[str], n: int, cutoff: float) -> list[str]:
         counted["names compared"] += len(names)
@@ -69,6 +77,7 @@ def check(files: list[tuple[str, str]], work: Counter[str]) -> None:
     assert all(line.startswith(("a", "…")) for line in lines)
     assert work["values"] <= problems.COST_MAX // strict.VALUE_COST + strict.VALUES_MAX
     assert work["conditions"] <= document.RULES_MAX + problems.MISTAKES_MAX
+    assert work["cost"] <= problems.COST_MAX + ONE_CONDITION_COST_MAX
     assert work["characters"] <= document.SIZE_MAX
     assert work["names compared"] <= 200 * (problems.MISTAKES_MAX + MISTAKES_PAST_MAX)
 
