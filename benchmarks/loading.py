@@ -16,7 +16,7 @@ from rich.table import Table
 
 from gateway import policy
 from gateway.errors import ConfigError
-from gateway.policy import cel
+from gateway.policy.conditions import cel
 from tests.unit.policy import cases
 from tests.unit.policy.hostile import HOSTILE, SIZE
 

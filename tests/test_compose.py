@@ -182,6 +182,7 @@ def exported_labels() -> dict[str, set[str]]:
     tally.provider_failed("openai", "provider_timeout")
     tally.condition_failed(1)
     tally.recognised("new")
+    tally.would_have(["try-it"])
     found: dict[str, set[str]] = {}
     page = Exposition(tally, {}).text().decode()
     for family in text_string_to_metric_families(page):

@@ -13,7 +13,7 @@ from gateway import errors, metering, policy, settings
 from gateway.cli import application, serve
 from gateway.cli.policy import suites
 from gateway.policy.facts import DECLARED
-from gateway.policy.model import CODES, FILE, RULE
+from gateway.policy.language.model import CODES, FILE, RULE
 from gateway.rehearsal.explanations import request
 from gateway.rehearsal.trials import testing
 from gateway.settings import Settings

@@ -8,6 +8,8 @@ a note, for it may never meet the others.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Final
 
 from msgspec import Struct
 
@@ -15,6 +17,8 @@ from gateway import metering, policy, settings, upstream, wire
 from gateway.app.folders import policy_files, policy_folder
 from gateway.documents import nearest
 from gateway.errors import ConfigError
+
+MISTAKES_MAX: Final = 100
 
 __all__ = ["Sources", "against", "policy_files", "policy_folder", "read"]
 
@@ -70,7 +74,9 @@ def against(policies: policy.PolicySet, deployment: settings.Deployment) -> tupl
 
     """
     routed = [rule for rule in policies.rules if rule.route is not None]
-    mistakes = [line for rule in routed for line in _mistakes(rule, deployment)]
+    found = (line for rule in routed for line in _mistakes(rule, deployment))
+    # Each looks for the nearest name: a hundred are enough to begin with.
+    mistakes = list(islice(found, MISTAKES_MAX))
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     return tuple(note for rule in routed for note in _notes(rule, deployment))

@@ -8,12 +8,12 @@ All pure: the clock is an argument.
 """
 
 from gateway.policy.decision import decide
-from gateway.policy.document import load
 from gateway.policy.facts import facts
+from gateway.policy.language.document import load
+from gateway.policy.language.schema import schema_json
 from gateway.policy.plans import Plan, Plans, plan
 from gateway.policy.policies import PolicySet
 from gateway.policy.rules import Budget, Limit, Rule
-from gateway.policy.schema import schema_json
 
 __all__ = [
     "Budget",

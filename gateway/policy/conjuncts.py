@@ -13,9 +13,9 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from gateway.policy.conditions.syntax import Constant, Tree
 from gateway.policy.facts import DECLARED
 from gateway.policy.rules import Rule
-from gateway.policy.syntax import Constant, Tree
 
 TEAM = "principal.team"
 

@@ -13,12 +13,12 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct
 
-from gateway.policy import cel
-from gateway.policy.cel import Condition
+from gateway.policy.conditions import cel
+from gateway.policy.conditions.cel import Condition
+from gateway.policy.conditions.syntax import Constant
 from gateway.policy.conjuncts import TEAM, Constants, demands
 from gateway.policy.facts import DECLARED
 from gateway.policy.rules import Rule
-from gateway.policy.syntax import Constant
 from gateway.values import Facts
 
 Hits: TypeAlias = tuple[int, ...]

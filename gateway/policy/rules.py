@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from gateway.policy.cel import Condition
+from gateway.policy.conditions.cel import Condition
 from gateway.policy.facts import CLUSTER, KIND
 from gateway.values import BudgetUnit, DrawUnit, Effect, Facts, Obligations, Refusal
 

@@ -127,7 +127,8 @@ def test_decisions_in_the_intake_reach_the_log(tmp_path: Path) -> None:
 
 async def test_a_line_of_another_version_is_told_and_not_passed_over(tmp_path: Path) -> None:
     held = await noted(tmp_path, decision(1))
-    held._connection.execute("UPDATE decision_log SET lines = CAST('{"kind":"other"}' AS BLOB)")
+    foreign = b'{"kind":"other"}'
+    held._connection.execute("UPDATE decision_log SET lines = ?", (foreign,))
     reading = Reading(tmp_path)
     for read in (lambda: list(reading.decision_log()), reading.last_policy):
         with pytest.raises(LedgerCorrupt, match="another version's"):

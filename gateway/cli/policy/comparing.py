@@ -39,7 +39,7 @@ def diff(
 
     \b
     goodgate policy diff policies/ new-policies/
-    git worktree add /tmp/main main && goodgate policy diff /tmp/main/policies policies/
+    git worktree add ../main main && goodgate policy diff ../main/policies policies/
     goodgate policy diff sha256:4d2f77d562676f37 policies/ --data ./data
 
     Exit code 0: no difference. 1: differences. 2: one of them cannot be used.

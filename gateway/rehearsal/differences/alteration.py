@@ -10,9 +10,9 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from gateway.policy import printing
-from gateway.policy.cel import Condition
-from gateway.policy.syntax import Tree
+from gateway.policy.conditions import printing
+from gateway.policy.conditions.cel import Condition
+from gateway.policy.conditions.syntax import Tree
 
 Reach: TypeAlias = Literal["fewer", "more", "others"]
 """How many calls a condition matches now: fewer of the same, more, or not to be told."""

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct, structs
 
 from gateway.policy import Limit, PolicySet, Rule
-from gateway.policy.limits import default_message
+from gateway.policy.language.limits import default_message
 from gateway.rehearsal.differences.alteration import Reach, alteration, text
 from gateway.rehearsal.explanations import bearing, standing
 

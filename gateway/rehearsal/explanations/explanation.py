@@ -15,8 +15,8 @@ from msgspec import Struct
 from gateway import policy
 from gateway.ledger import DecisionRecord, Level
 from gateway.policy import PolicySet, Rule
+from gateway.policy.conditions.syntax import Tree
 from gateway.policy.facts import KIND, NOT_KNOWN, NOTHING_USED
-from gateway.policy.syntax import Tree
 from gateway.rehearsal.explanations import bearing, standing
 from gateway.rehearsal.explanations.bearing import Bearing, Conclusion, Verdict
 from gateway.rehearsal.explanations.parts import Part, Taker

@@ -13,9 +13,9 @@ from typing import Any, Literal, cast
 
 from msgspec import Struct, structs
 
-from gateway.policy import cel, printing
+from gateway.policy.conditions import cel, printing
+from gateway.policy.conditions.syntax import Tree
 from gateway.policy.facts import DECLARED
-from gateway.policy.syntax import Tree
 from gateway.values import Facts
 
 

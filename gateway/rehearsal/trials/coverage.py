@@ -11,9 +11,10 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from gateway.policy import PolicySet, Rule, cel, printing
-from gateway.policy.cel import Condition
-from gateway.policy.syntax import Tree
+from gateway.policy import PolicySet, Rule
+from gateway.policy.conditions import cel, printing
+from gateway.policy.conditions.cel import Condition
+from gateway.policy.conditions.syntax import Tree
 from gateway.rehearsal.simulation import Decided
 from gateway.values import Facts
 

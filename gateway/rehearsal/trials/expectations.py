@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias, get_args
 from msgspec import Struct
 
 from gateway.documents import Fields, Node, nearest
-from gateway.policy.model import CODES
+from gateway.policy.language.model import CODES
 from gateway.rehearsal.simulation import Decided
 from gateway.values import Effect, Reading, Terms
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct, structs
 
-from gateway.policy import cel, printing
-from gateway.policy.cel import Condition
+from gateway.policy.conditions import cel, printing
+from gateway.policy.conditions.cel import Condition
+from gateway.policy.conditions.syntax import Constant, Tree
 from gateway.policy.facts import DECLARED
-from gateway.policy.syntax import Constant, Tree
 
 _NEIGHBOURS: Mapping[str, tuple[str, ...]] = {
     "_==_": ("_!=_",),

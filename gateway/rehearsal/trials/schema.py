@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from gateway.policy.facts import DECLARED, USAGE, Fact
-from gateway.policy.model import CODES
-from gateway.policy.schema import DRAFT
+from gateway.policy.language.model import CODES
+from gateway.policy.language.schema import DRAFT
 from gateway.rehearsal.trials import cases, expectations
 from gateway.rehearsal.trials.situations import ORDINARY
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.policy import cel
+from gateway.policy.conditions import cel
 
 REFUSED = [
     ('task.evidence == "nnoe"', 1, 18, "never 'nnoe'; did you mean 'none'?"),

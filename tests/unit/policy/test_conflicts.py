@@ -4,7 +4,7 @@ import pytest
 
 from gateway import policy
 from gateway.errors import ConfigError
-from gateway.policy import conflicts
+from gateway.policy.language import conflicts
 from tests.unit.policy import cases
 
 

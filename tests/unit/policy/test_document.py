@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway import policy
 from gateway.errors import ConfigError
-from gateway.policy.document import SIZE_MAX, _plain
+from gateway.policy.language.document import SIZE_MAX, _plain
 from gateway.policy.rules import Rule
 from gateway.values import TaskLink
 from tests.unit.policy import cases

@@ -1,9 +1,9 @@
 """A mapping read by its shape: what is wrong is told once, and what is right comes back."""
 
 from gateway.documents import Problems, parse
-from gateway.policy.bonds import Bond, Has, Is, NotAll, One, Some, has, without
-from gateway.policy.forms import Form
-from gateway.policy.kinds import Choice, Key, Shape, Text, Whole
+from gateway.policy.language.bonds import Bond, Has, Is, NotAll, One, Some, has, without
+from gateway.policy.language.forms import Form
+from gateway.policy.language.kinds import Choice, Key, Shape, Text, Whole
 
 SHAPE = Shape(
     what="a thing",

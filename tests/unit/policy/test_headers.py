@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.policy import headers
+from gateway.policy.language import headers
 from gateway.upstream import headers as sent
 
 NOT_SET = {

@@ -14,7 +14,8 @@ import pytest
 from gateway import policy
 from gateway.documents import problems, strict
 from gateway.errors import ConfigError
-from gateway.policy import cel, document
+from gateway.policy.conditions import cel
+from gateway.policy.language import document
 from tests.unit.policy.hostile import HOSTILE, SIZE
 
 SMALL_FILES = 30

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import policy
-from gateway.policy import cel, index
-from gateway.policy.cel import Condition
+from gateway.policy import index
+from gateway.policy.conditions import cel
+from gateway.policy.conditions.cel import Condition
 from gateway.policy.index import Index
 from gateway.policy.rules import Rule
 from gateway.values import TaskLink

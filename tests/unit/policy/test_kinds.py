@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.documents import parse
-from gateway.policy.kinds import Either, Exactly, Number, Shape, Text, Time, Whole, up_to
+from gateway.policy.language.kinds import Either, Exactly, Number, Shape, Text, Time, Whole, up_to
 
 
 @given(st.integers(1, 3_000_000), st.integers(0, 4_000_000))

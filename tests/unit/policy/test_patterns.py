@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.policy import cel, patterns
+from gateway.policy.conditions import cel, patterns
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import policy
-from gateway.policy.cel import Condition
+from gateway.policy.conditions.cel import Condition
 from gateway.policy.facts import NOTHING_USED
 from gateway.policy.index import Hits
 from gateway.policy.matching import Matched, Matcher

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import policy
-from gateway.policy import cel, printing, syntax
+from gateway.policy.conditions import cel, printing, syntax
+from gateway.policy.conditions.syntax import Tree
 from gateway.policy.facts import DECLARED
-from gateway.policy.syntax import Tree
 from tests.unit.policy.cases import DEFAULT
 
 POLICIES = DEFAULT.parent

@@ -6,7 +6,7 @@ import pytest
 
 from gateway import policy
 from gateway.policy.facts import DECLARED, ROUTES, USAGE
-from gateway.policy.model import CODES
+from gateway.policy.language.model import CODES
 from gateway.wire import ROUTES as ROUTES_SERVED
 from tests.unit.policy import cases
 

@@ -15,9 +15,9 @@ from jsonschema import Draft7Validator, Draft202012Validator
 from gateway import policy
 from gateway.documents import Node, parse
 from gateway.errors import ConfigError
-from gateway.policy.clauses import BUDGET, QUOTA
 from gateway.policy.facts import DECLARED, KEPT, SHORT_NAMES
-from gateway.policy.kinds import (
+from gateway.policy.language.clauses import BUDGET, QUOTA
+from gateway.policy.language.kinds import (
     Choice,
     Either,
     Entries,
@@ -32,7 +32,7 @@ from gateway.policy.kinds import (
     Time,
     Whole,
 )
-from gateway.policy.model import CODES, FILE, RULE
+from gateway.policy.language.model import CODES, FILE, RULE
 from gateway.policy.rules import CreditParameters, OnStoreFailure, Reuse, Rule
 from tests.unit.policy import cases
 from tests.unit.policy.test_reading import MISTAKES

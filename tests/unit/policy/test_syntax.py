@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.policy import cel
-from gateway.policy.syntax import Tree
+from gateway.policy.conditions import cel
+from gateway.policy.conditions.syntax import Tree
 
 
 def shape(tree: Tree) -> object:

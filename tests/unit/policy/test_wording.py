@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.policy import cel, slips, wording
+from gateway.policy.conditions import cel, slips, wording
 
 TABLE = Path(__file__).parent / "wrong_conditions.txt"
 """A condition a line (\\n is a line break), and below it, indented, all that is told of it."""

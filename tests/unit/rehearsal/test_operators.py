@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.policy import cel
+from gateway.policy.conditions import cel
 from gateway.rehearsal.trials.operators import twists
 
 

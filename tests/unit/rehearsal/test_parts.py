@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.policy import cel, printing
+from gateway.policy.conditions import cel, printing
 from gateway.rehearsal.explanations.parts import Part, Taker, shown
 from gateway.rehearsal.trials import situations
 from tests.unit.policy.test_printing import flag, tree_of

@@ -7,10 +7,20 @@ The other half of the description is `policy.model`, which says what rules and f
 from collections.abc import Mapping
 from decimal import Decimal
 
-from gateway.policy import headers
-from gateway.policy.bonds import Bond, NotAll, One, Some, has
 from gateway.policy.facts import COUNTABLE, DECLARED, KEPT
-from gateway.policy.kinds import Choice, Entries, Key, Names, Number, Shape, Text, Time, Whole
+from gateway.policy.language import headers
+from gateway.policy.language.bonds import Bond, NotAll, One, Some, has
+from gateway.policy.language.kinds import (
+    Choice,
+    Entries,
+    Key,
+    Names,
+    Number,
+    Shape,
+    Text,
+    Time,
+    Whole,
+)
 from gateway.values import DrawUnit
 
 AMOUNT_MAX = 10**15

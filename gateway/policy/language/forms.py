@@ -8,8 +8,8 @@ the problems.
 from typing import Any, TypeVar
 
 from gateway.documents import Fields, Node, Problems, nearest
-from gateway.policy.bonds import Bond
-from gateway.policy.kinds import Shape
+from gateway.policy.language.bonds import Bond
+from gateway.policy.language.kinds import Shape
 
 T = TypeVar("T")
 

@@ -1,13 +1,13 @@
 """One rule of a policy file: from its node to a checked `Rule`, or to what is wrong with it."""
 
 from gateway.documents import Node, Problems
-from gateway.policy import cel
-from gateway.policy.cel import Condition
-from gateway.policy.duties import read_obligations, read_route
+from gateway.policy.conditions import cel
+from gateway.policy.conditions.cel import Condition
 from gateway.policy.facts import KIND
-from gateway.policy.forms import Form
-from gateway.policy.limits import default_message, read_budget, read_quota
-from gateway.policy.model import RULE
+from gateway.policy.language.duties import read_obligations, read_route
+from gateway.policy.language.forms import Form
+from gateway.policy.language.limits import default_message, read_budget, read_quota
+from gateway.policy.language.model import RULE
 from gateway.policy.rules import Duties, Limit, Rerouting, Rule, named
 from gateway.values import Effect, Refusal
 

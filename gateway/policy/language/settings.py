@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from gateway.policy.bonds import Bond, Has, Is, NotAll, without
-from gateway.policy.forms import Form
-from gateway.policy.kinds import Choice, Either, Key, Number, Shape, Time, Whole
+from gateway.policy.language.bonds import Bond, Has, Is, NotAll, without
+from gateway.policy.language.forms import Form
+from gateway.policy.language.kinds import Choice, Either, Key, Number, Shape, Time, Whole
 from gateway.policy.rules import CreditParameters, OnStoreFailure, Reuse, Settings
 from gateway.values import Obligations
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping
 
 from gateway import documents
-from gateway.policy import slips
+from gateway.policy.conditions import slips
+from gateway.policy.conditions.slips import MISTAKES_MAX, Mistake
 from gateway.policy.facts import DECLARED
-from gateway.policy.slips import MISTAKES_MAX, Mistake
 
 _ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): (.*)$", re.MULTILINE)
 _UNDECLARED = re.compile(r"undeclared reference to '(?P<name>[^']*)'")

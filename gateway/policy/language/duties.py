@@ -1,11 +1,11 @@
 """What a rule that permits adds to a call: another who answers it, or what it must keep to."""
 
 from gateway.documents import Node, Problems
-from gateway.policy import headers
-from gateway.policy.clauses import OBLIGATIONS, PROVIDER_HEADERS, REPLY_HEADERS, ROUTE
-from gateway.policy.forms import Form
-from gateway.policy.headers import Reserved
-from gateway.policy.kinds import Entries
+from gateway.policy.language import headers
+from gateway.policy.language.clauses import OBLIGATIONS, PROVIDER_HEADERS, REPLY_HEADERS, ROUTE
+from gateway.policy.language.forms import Form
+from gateway.policy.language.headers import Reserved
+from gateway.policy.language.kinds import Entries
 from gateway.policy.rules import Duties, Rerouting
 
 

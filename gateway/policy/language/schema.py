@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from gateway.policy.bonds import Bond, Has, Is, One, Predicate, Some
-from gateway.policy.kinds import (
+from gateway.policy.language.bonds import Bond, Has, Is, One, Predicate, Some
+from gateway.policy.language.kinds import (
     Choice,
     Either,
     Entries,
@@ -27,7 +27,7 @@ from gateway.policy.kinds import (
     Time,
     Whole,
 )
-from gateway.policy.model import FILE
+from gateway.policy.language.model import FILE
 
 Schema: TypeAlias = dict[str, Any]
 

@@ -15,13 +15,13 @@ from msgspec import Struct, to_builtins
 
 from gateway.documents import Node, Problems, parse
 from gateway.errors import ConfigError
-from gateway.policy.conflicts import conflicts
-from gateway.policy.forms import Form
-from gateway.policy.model import FILE, VERSION
+from gateway.policy.language.conflicts import conflicts
+from gateway.policy.language.forms import Form
+from gateway.policy.language.model import FILE, VERSION
+from gateway.policy.language.reading import read_rule
+from gateway.policy.language.settings import read_settings, settings_of
 from gateway.policy.policies import PolicySet
-from gateway.policy.reading import read_rule
 from gateway.policy.rules import Reuse, Rule, Settings
-from gateway.policy.settings import read_settings, settings_of
 
 SIZE_MAX = 1_000_000
 """Of all files together, in characters."""

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from gateway.documents import Node, Problems, nearest
-from gateway.policy.clauses import BUDGET, BUDGET_BY, QUOTA, QUOTA_BY, UNITS
 from gateway.policy.facts import CLUSTER, COUNTABLE, KEPT
-from gateway.policy.forms import Form
-from gateway.policy.kinds import Names
+from gateway.policy.language.clauses import BUDGET, BUDGET_BY, QUOTA, QUOTA_BY, UNITS
+from gateway.policy.language.forms import Form
+from gateway.policy.language.kinds import Names
 from gateway.policy.rules import Limit, Period, key_prefix
 from gateway.values import DrawUnit
 

@@ -2,7 +2,7 @@
 Conditions: CEL, type-checked when loaded, and read as a tree.
 
 The one file that knows `cel-expr-python`. A condition that gets past `compile_condition`
-is true or false, names only declared facts, and keeps the rules of `policy.checks`, so
+is true or false, names only declared facts, and keeps the rules of `checks`, so
 that what can still go wrong on the line is arithmetic (a division by zero, an overflow).
 """
 
@@ -16,14 +16,14 @@ from weakref import WeakValueDictionary
 from cel_expr_python import cel
 from msgspec import Struct
 
-from gateway.policy import checks, patterns, slips, syntax, wording
+from gateway.policy.conditions import checks, patterns, slips, syntax, wording
+from gateway.policy.conditions.slips import Mistake
 from gateway.policy.facts import DECLARED, Fact
-from gateway.policy.slips import Mistake
 from gateway.values import Facts
 
 LENGTH_MAX = 4_096
 FORM_BYTES_MAX = 100_000
-"""Of a checked expression: one that keeps the bounds of `policy.checks` has half of it."""
+"""Of a checked expression: one that keeps the bounds of `checks` has half of it."""
 
 
 # Measured, in the units of `Condition.cost`: for each character of an expression that is no

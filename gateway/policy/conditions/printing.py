@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from gateway.policy.syntax import Constant, Tree
+from gateway.policy.conditions.syntax import Constant, Tree
 
 # Levels of the grammar (cel-spec, langdef.md): what is higher binds tighter.
 _CHOICE, _OR, _AND, _RELATION, _SUM, _PRODUCT, _UNARY, _MEMBER = range(1, 9)

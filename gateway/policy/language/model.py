@@ -3,18 +3,18 @@ The language of policy files: every mapping, its keys, and what each may hold.
 
 The one description of it. The reader takes from here what is known, allowed and bounded,
 and what it says of a mistake; `schema` makes the JSON Schema for editors of the same.
-Quotas, budgets, routes and obligations are described in `policy.clauses`, what is said once
-for all calls in `policy.settings`.
+Quotas, budgets, routes and obligations are described in `clauses`, what is said once
+for all calls in `settings`.
 """
 
 from collections.abc import Mapping
 
-from gateway.policy import snippets
-from gateway.policy.bonds import Bond, Has, Is, NotAll, Some, has, without
-from gateway.policy.clauses import BUDGET, OBLIGATIONS, QUOTA, ROUTE
 from gateway.policy.facts import DECLARED, USAGE
-from gateway.policy.kinds import Choice, Exactly, Items, Key, Shape, Text
-from gateway.policy.settings import SETTINGS
+from gateway.policy.language import snippets
+from gateway.policy.language.bonds import Bond, Has, Is, NotAll, Some, has, without
+from gateway.policy.language.clauses import BUDGET, OBLIGATIONS, QUOTA, ROUTE
+from gateway.policy.language.kinds import Choice, Exactly, Items, Key, Shape, Text
+from gateway.policy.language.settings import SETTINGS
 
 VERSION = 1
 METERS = "usage."

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
 from gateway import documents
-from gateway.policy import patterns
+from gateway.policy.conditions import patterns
+from gateway.policy.conditions.syntax import Syntax, Tree
 from gateway.policy.facts import DECLARED, Fact
-from gateway.policy.syntax import Syntax, Tree
 
 NODES_MAX = 500
 COMPREHENSIONS_DEEP_MAX = 2

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from gateway.documents import Node, nearest
-from gateway.policy.bonds import Bond
+from gateway.policy.language.bonds import Bond
 
 TEXT_LENGTH_MAX = 2_000
 SECONDS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}

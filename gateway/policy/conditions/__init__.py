@@ -1,0 +1,1 @@
+"""Conditions in CEL: read, checked, bounded, said better, printed again."""

@@ -1,0 +1,1 @@
+"""Policy files as admins write them: described once, read, and told to editors."""
