@@ -6,13 +6,13 @@ before whatever ends a reply leaves the gateway, and in a `finally` for every ot
 way a reply can end: the caller goes, the provider cuts, the process is told to stop.
 """
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import msgspec
 from msgspec import Struct
 
 from gateway import ledger, metering, policy, ports, sharing, wire
-from gateway.errors import ProviderCut
+from gateway.errors import GatewayError, ProviderCut
 from gateway.values import Attempt, Completion, Figures, Reply, Reservation, Result, Usage
 
 
@@ -66,6 +66,16 @@ class Passage:
         self._status = 0
         self._first_token_us: int | None = None
 
+    async def intend(self, commitment: str) -> Awaitable[None]:
+        """Return what is done once the intent is durable; one that is not taken draws nothing."""
+        admission, record = self._admission, self._outside.ledger
+        try:
+            intent = ledger.intent(admission.attempt, commitment, record.stamp())
+            return record.append(intent, urgent=False)
+        except GatewayError:
+            await admission.release(self._outside)
+            raise
+
     async def whole(self, reply: Reply) -> bytes:
         """Return the reply's body once the ledger holds what it came to."""
         reader = self._reader(reply)
@@ -87,10 +97,15 @@ class Passage:
         return b"".join(parts)
 
     async def stream(self, reply: Reply) -> AsyncGenerator[bytes, None]:
-        """Yield the reply's bytes as they arrive; what ends it leaves after the settle."""
+        """
+        Yield nothing, then the reply's bytes as they arrive; what ends it leaves after the settle.
+
+        Ask for the first at once: only what has begun settles when it is closed.
+        """
         reader = self._reader(reply)
         completion: Completion = "cancelled"
         try:
+            yield b""
             async for chunk in reply.chunks:
                 if self._first_token_us is None:
                     self._first_token_us = self._since_receipt()

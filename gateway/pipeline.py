@@ -113,12 +113,10 @@ class Gateway:
             boarding=standing.boarding,
             reply=standing.reply,
         )
-        if standing.plan.errors:
-            outside.tally.condition_failed(len(standing.plan.errors))
+        outside.tally.condition_failed(len(standing.plan.errors))
+        outside.tally.would_have(attempt.decision.would_have)
         if standing.verdict is not None:
             outside.tally.recognised(standing.verdict.kind)
-        if attempt.decision.would_have:
-            outside.tally.would_have(attempt.decision.would_have)
         facts = prospect.plans.facts(standing.verdict or arrival.unseen)
         readings = standing.reservation.readings
         outside.ledger.note(ledger.decision(attempt, facts, readings, outside.pseudonyms.weekly))
@@ -132,15 +130,15 @@ class Gateway:
         assert attempt.decision.refusal is None
         passage = Passage(outside, admission, is_gone)
         # Written while the provider thinks; nothing of the reply leaves before it is durable.
-        record = ledger.intent(attempt, self._commitment(attempt), outside.ledger.stamp())
-        intended = outside.ledger.append(record, urgent=False)
+        intended = await passage.intend(self._commitment(attempt))
         try:
             reply = await self._reply(admission)
-        except GatewayError:
-            await passage.settle(Figures(failed=True), "failed")
-            raise
         except asyncio.CancelledError:
             await passage.settle(Figures(failed=True), "cancelled")
+            raise
+        except BaseException:
+            # Whatever went wrong: what was drawn for calls under way must not be held for ever.
+            await passage.settle(Figures(failed=True), "failed")
             raise
         if not reply.stream:
             # The settle is durable before any of it leaves, and the intent before the settle.
@@ -157,11 +155,10 @@ class Gateway:
             await reply.close()
             await passage.settle(Figures(), "cancelled")
             raise
+        chunks = passage.stream(reply)
+        await anext(chunks)
         return Answer(
-            status=reply.status,
-            headers=reply.headers,
-            chunks=passage.stream(reply),
-            abandon=reply.close,
+            status=reply.status, headers=reply.headers, chunks=chunks, abandon=reply.close
         )
 
     async def _reply(self, admission: Admission) -> Reply:

@@ -11,6 +11,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from gateway import ledger
+from gateway.ledger.decision_log import Entry
 from gateway.values import (
     Call,
     Draw,
@@ -137,7 +138,7 @@ class Ledger(Protocol):
         """Make everything appended so far durable now."""
         ...
 
-    def note(self, record: ledger.DecisionRecord | ledger.SettledRecord) -> None:
+    def note(self, record: Entry) -> None:
         """Add to the decision log, some time soon."""
         ...
 
@@ -149,8 +150,8 @@ class Pseudonyms(Protocol):
         """Return the commitment of a person in the month of `at_us`, for the ledger."""
         ...
 
-    def weekly(self, principal: str, at_us: int) -> str:
-        """Return the pseudonym of a person in the week of `at_us`, for the decision log."""
+    def weekly(self, name: str, at_us: int) -> str:
+        """Return the pseudonym of a person or key in the week of `at_us`, for the decision log."""
         ...
 
 

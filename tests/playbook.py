@@ -120,6 +120,7 @@ class Playbook:
         self.flights = sharing.Flights()
         self.gone = False
         ids = itertools.count(1)
+        self.new_id = lambda: f"{next(ids):032x}"
         text = POLICIES.read_text() if policies is None else policies
         outside = Outside(
             keys=self.registry.keys,
@@ -129,7 +130,7 @@ class Playbook:
             pseudonyms=self.ledger,
             tally=self.tally,
             clock=lambda: self.now,
-            new_id=lambda: f"{next(ids):032x}",
+            new_id=self.new_id,
         )
         self.gateway = Gateway(
             snapshot=Snapshot(

@@ -19,7 +19,7 @@ from msgspec import to_builtins
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from gateway import __version__, likeness, metering, settings, sharing, tasks
+from gateway import __version__, ledger, likeness, metering, settings, sharing, tasks
 from gateway.app import budgets, demo, sources
 from gateway.app.reloading import Reloader
 from gateway.errors import ConfigError, RegistryUnavailable
@@ -192,6 +192,7 @@ class Application:
     async def _lifespan(self, _: Starlette) -> AsyncGenerator[None, None]:
         self._loop = asyncio.get_running_loop()
         self.ledger.start(self._loop)
+        self.ledger.note(self._started())
         await self._seeding.seed(self.gateway.snapshot.policies)
         if self.shared is not None:
             await self.shared.start()
@@ -211,6 +212,11 @@ class Application:
                 async with asyncio.timeout(CLOSE_S):
                     await self.upstream.close()
             await asyncio.to_thread(self.close)
+
+    def _started(self) -> ledger.StartedRecord:
+        at_us = round(clock() * 1_000_000)
+        shared = self.shared is not None
+        return ledger.StartedRecord(at_us=at_us, replica=self.ledger.replica, shared=shared)
 
     async def _prepare(self) -> None:
         """Make what comparing needs: a tenth of a second that no call should have to wait."""

@@ -22,6 +22,7 @@ TEAMS = "teams"
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _SUFFIXES = frozenset({".yaml", ".yml"})
+_ALIKE = frozenset({"teams", "team"})
 
 
 def policy_folder(given: Path | None) -> Path:
@@ -74,8 +75,32 @@ def _paths(folder: Path) -> list[Path]:
     teams = folder / TEAMS
     paths = sorted(_inside(folder))
     if teams.is_symlink() or teams.exists():
-        paths += sorted(_inside(teams))
+        paths += [_within(path, folder, teams) for path in sorted(_inside(teams))]
+    for misspelt in sorted(_misspelt(folder)):
+        raise ConfigError(
+            f"{misspelt}: a folder that is not read, expected {TEAMS}/: rules that are passed "
+            "over bind nobody"
+        )
     return paths
+
+
+def _within(path: Path, *folders: Path) -> Path:
+    """
+    Return the path of a team's file.
+
+    A link out of the folder would have a team read what is not its own: mistakes quote it.
+    """
+    if not any(path.resolve().is_relative_to(each.resolve()) for each in folders):
+        raise ConfigError(f"{path}: a link out of the folder of policies, expected a file in it")
+    return path
+
+
+def _misspelt(folder: Path) -> Iterator[Path]:
+    """Yield folders of policies that must have been meant as `teams`."""
+    for each in folder.iterdir():
+        alike = each.name.lower() in _ALIKE and each.name != TEAMS
+        if alike and each.is_dir() and any(_inside(each)):
+            yield each
 
 
 def _inside(folder: Path) -> Iterator[Path]:
@@ -106,4 +131,7 @@ def _text(path: Path, raw: bytes) -> str:
     try:
         return raw.decode().replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: is not UTF-8 (byte {error.start}): save it as UTF-8") from None
+        before = raw[: error.start].decode().replace("\r\n", "\n").replace("\r", "\n")
+        line, col = before.count("\n") + 1, len(before) - before.rfind("\n")
+        said = f"read the byte 0x{raw[error.start]:02X}, expected UTF-8: save the file as UTF-8"
+        raise ConfigError(f"{path}:{line}:{col}: {said}") from None

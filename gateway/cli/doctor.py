@@ -71,6 +71,7 @@ def _examine(remote: Remote, clock: Callable[[], float]) -> Iterator[Line]:
     yield _task(who)
     yield _models(remote)
     yield _policy(who)
+    yield from _reload(who)
     yield _prices(who, clock())
     yield _version(who)
 
@@ -84,7 +85,7 @@ def _ready(answer: Answer) -> Line:
         return _line("ready", "fail", f"not ready ({_why_not(answer)}): see the server's log")
     error = str(_inside(answer.fields, "reload").get("error") or "")
     if error:
-        return _line("ready", "warn", f"the last reload was refused: {error.splitlines()[0]}")
+        return _line("ready", "warn", f"the last reload was refused: {error}")
     return _line("ready", "ok", "it takes calls")
 
 
@@ -157,6 +158,14 @@ def _models(remote: Remote) -> Line:
 
 def _policy(who: Mapping[str, Any]) -> Line:
     return _line("policy", "ok" if who.get("policy") else "warn", str(who.get("policy") or "none"))
+
+
+def _reload(who: Mapping[str, Any]) -> Iterator[Line]:
+    """Yield what the last reload stumbled over, where the key is an admin's."""
+    first, *others = str(who.get("reload_error") or "").splitlines() or [""]
+    if first:
+        more = f" (and {len(others)} more: `goodgate policy check`)" if others else ""
+        yield _line("reload", "warn", f"{first}{more}")
 
 
 def _prices(who: Mapping[str, Any], now: float) -> Line:

@@ -101,6 +101,7 @@ _NO_COLON = "read {at}, expected 'key: value'"
 _NO_TOKEN = "read {at} as the beginning of a value, expected it in quotes"  # noqa: S105  # no secret
 _TABBED = "read a tab before a value, expected spaces: YAML indents with spaces alone"
 _KEY_EXPECTED = "read {at}, expected a key, indented as line {line} (column {col})"
+_ITEM_EXPECTED = "read {at}, expected '- ', indented as line {line} (column {col})"
 _TAG = "read a tag, expected a value without one (put a text that begins with ! in quotes)"
 _DIRECTIVE = "read a % directive, expected none: files are YAML 1.2"
 # What libyaml and PyYAML say (both: a part of it), and what we say instead.
@@ -125,7 +126,7 @@ _WORDS: Mapping[str, str] = {
 _CONTEXTS: Mapping[str, str] = {
     "flow": "read {at}, expected ',' or the bracket that closes the '{opened}' of line {line}",
     "block mapping": _KEY_EXPECTED,
-    "block collection": "read {at}, expected '- ', indented as line {line} (column {col})",
+    "block collection": _ITEM_EXPECTED,
     "block scalar": "read {at} behind '|' or '>', expected the text on the lines below",
     "anchor": "read an anchor (&), expected a text that begins with & in quotes",
     "alias": "read an alias (*), expected a text that begins with * in quotes",
@@ -152,13 +153,26 @@ def _sign(rest: str) -> str:
 
 
 _UNSPACED = re.compile(r"\s*(?:- +)*[\w.-]+:[^\s:]")
+_KEY = re.compile(r"\s*[\w.-]+:(?:\s|$)")
+_ITEM = re.compile(r"((?: *- +)+)[\w.-]+:")
 _ENDS_EARLY = re.compile(r"""\s*(?:- +)*[\w.-]+:\s+(['"\[{])""")
+
+
+def _first(above: str) -> str:
+    """Return the column of an item's first key, when the line above has one."""
+    begun = _ITEM.match(above)
+    column = len(begun[1]) + 1 if begun else len(above) - len(above.lstrip()) + 1
+    return f" (column {column})"
 
 
 def _hint(told: str, source: str, col: int, above: str) -> str:
     """Return what is usually behind it, from the line it is in and the one above."""
     if told in (_SECOND_COLON, _NO_COLON) and _UNSPACED.match(source):
         return ": put a space after the ':'"
+    if told == _ITEM_EXPECTED and _KEY.match(source):
+        return (
+            f": if it belongs to the item above, indent it as that one's first key{_first(above)}"
+        )
     if told == _KEY_EXPECTED and (begun := _ENDS_EARLY.match(source)):
         return f": a value that begins with {begun[1]} ends with it; put all of it in quotes"
     if told != _SECOND_COLON:

@@ -15,10 +15,11 @@ class Fields:
     """
     Reads a mapping's typed fields; what is wrong goes to `problems`, and a default comes back.
 
-    `what` names the mapping in messages: "a rule", "a provider".
+    `what` names the mapping in messages: "a rule", "a provider"; `like` is one, for whoever
+    wrote something else.
     """
 
-    def __init__(self, node: Node, problems: Problems, what: str) -> None:
+    def __init__(self, node: Node, problems: Problems, what: str, like: str = "") -> None:
         self.node = node
         self.problems = problems
         self.what = what
@@ -26,7 +27,8 @@ class Fields:
         if isinstance(node.value, dict):
             self.items = node.value
         else:
-            problems.add(node, f"read {node.shown}, expected {what}: a mapping")
+            such = f" such as {like}" if like else ""
+            problems.add(node, f"read {node.shown}, expected {what}: a mapping{such}")
 
     def __contains__(self, key: str) -> bool:
         """Return whether the mapping has a key."""

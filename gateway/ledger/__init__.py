@@ -18,6 +18,7 @@ from gateway.ledger.entry import (
     Reveal,
     Settle,
     SettledRecord,
+    StartedRecord,
     decode,
     encode,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "Reveal",
     "Settle",
     "SettledRecord",
+    "StartedRecord",
     "decision",
     "decode",
     "encode",

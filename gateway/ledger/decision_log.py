@@ -1,8 +1,9 @@
 """
 The decision log as lines: what one holds, and which of them fall in a window of time.
 
-What was decided, and how it was settled, in the order things happened. Decoding is typed and
-made for millions of lines: which of the two a line holds is seen before it is decoded.
+What was decided, how it was settled, and when a gateway was started, in the order things
+happened. Decoding is typed and made for millions of lines: what a line holds is seen before it
+is decoded.
 """
 
 from collections.abc import Iterable, Iterator
@@ -11,17 +12,28 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from gateway.ledger.entry import DecisionRecord, SettledRecord
+from gateway.ledger.entry import DecisionRecord, SettledRecord, StartedRecord
 
-Entry: TypeAlias = DecisionRecord | SettledRecord
+Entry: TypeAlias = DecisionRecord | SettledRecord | StartedRecord
 
 OUTCOMES_AFTER_US: Final = 3_600_000_000
 """How long after a window the ends of calls made in it are still looked for."""
 
+_DECISION: Final = b'{"alike":'
 _SETTLED: Final = b'"kind":"settled"'
 _NO_SHADOW: Final = b'"would_have":[]'
+
+
+class _Kind(Struct):
+    """What sort of line it is."""
+
+    kind: str = "decision"
+
+
+_kind = msgspec.json.Decoder(_Kind)
 _decision = msgspec.json.Decoder(DecisionRecord)
 _settled = msgspec.json.Decoder(SettledRecord)
+_started = msgspec.json.Decoder(StartedRecord)
 
 
 class Page(Struct, frozen=True, kw_only=True):
@@ -34,13 +46,17 @@ class Page(Struct, frozen=True, kw_only=True):
 
 def entry(line: bytes) -> Entry:
     """Return what a line holds; raises msgspec.ValidationError when it is no such record."""
+    # Our own lines begin with the first of their fields by name.
+    if line.startswith(_DECISION):
+        return _decision.decode(line)
     # What a decision holds may look so too, but then it is within a text, and its quotes escaped.
     if _SETTLED in line:
         return _settled.decode(line)
-    try:
-        return _decision.decode(line)
-    except msgspec.ValidationError:
-        return _settled.decode(line)  # somebody else's JSON may have spaces in it
+    # Somebody else's JSON may have spaces in it, and another order.
+    kind = _kind.decode(line).kind
+    if kind == "started":
+        return _started.decode(line)
+    return _settled.decode(line) if kind == "settled" else _decision.decode(line)
 
 
 def within(entries: Iterable[Entry], since_us: int, until_us: int) -> Iterator[Entry]:
@@ -49,7 +65,7 @@ def within(entries: Iterable[Entry], since_us: int, until_us: int) -> Iterator[E
 
 
 def tells_of_shadows(line: bytes) -> bool:
-    """Return whether a line says how a call was settled, or of a shadow rule against it."""
+    """Return whether a line is no decision, or one that a shadow rule was against."""
     return _NO_SHADOW not in line
 
 

@@ -239,8 +239,26 @@ class SettledRecord(Struct, frozen=True, kw_only=True, gc=False):
     request_id: str
 
 
+class StartedRecord(Struct, frozen=True, kw_only=True, gc=False):
+    """The line of the decision log that says a gateway began to take calls."""
+
+    at_us: int
+    kind: Literal["started"] = "started"
+    replica: str
+    shared: bool
+    """Whether quotas are in a store that outlives the gateway: else all of them are empty now."""
+
+
 Leaf: TypeAlias = (
-    Intent | Settle | Refusal | Reveal | CostIntent | CostSettle | DecisionRecord | SettledRecord
+    Intent
+    | Settle
+    | Refusal
+    | Reveal
+    | CostIntent
+    | CostSettle
+    | DecisionRecord
+    | SettledRecord
+    | StartedRecord
 )
 
 _encoder = msgspec.json.Encoder()
@@ -262,6 +280,7 @@ _decoders: dict[str, msgspec.json.Decoder[Leaf]] = {
     "cost_settle": msgspec.json.Decoder(CostSettle),
     "decision": msgspec.json.Decoder(DecisionRecord),
     "settled": msgspec.json.Decoder(SettledRecord),
+    "started": msgspec.json.Decoder(StartedRecord),
 }
 
 

@@ -88,7 +88,7 @@ class Names:
     def __init__(
         self, *, secret: bytes, random: Callable[[int], bytes], known: Iterable[Salt] = ()
     ) -> None:
-        self.weekly: Callable[[str, int], str] = Weekly(secret).of
+        self.weekly = Weekly(secret).of
         """The pseudonym of a name in the ISO week of a moment (Unix microseconds)."""
         self._random = random
         self._commitments = {

@@ -164,7 +164,9 @@ NOTHING_USED: Mapping[str, int | float] = {
 }
 """What stands for usage that nobody has counted: only what some rule reads is."""
 
-_PRODUCT = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
+CLIENT_LENGTH_MAX = 64
+"""Bytes of a User-Agent that are looked at: callers choose it, and many are remembered."""
+_PRODUCT = re.compile(rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 def facts(
@@ -185,7 +187,7 @@ def facts(
         "call.stream": call.stream,
         "call.metered": route.metered,
         "call.tool_results_only": tool_results_only,
-        "call.client": _client(call.inbound.headers.get(b"user-agent", b"")),
+        "call.client": _client(call.inbound.headers.get(b"user-agent", b"")[:CLIENT_LENGTH_MAX]),
         "call.choices": call.choices,
         "call.input_tokens": reserve.input_tokens,
         "call.output_tokens_max": reserve.output_tokens,

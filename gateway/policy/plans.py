@@ -162,19 +162,25 @@ class Plans:
             made = next(iter(self._matches.values()), None)
             return made or matcher.match(facts)
         if self._asked is None:
-            self._asked, self._varied = matcher.ask(facts), dict(facts)
-        self._varied[KIND] = kind
+            self._asked = matcher.ask(facts)
+        if self._varied[KIND] != kind:
+            if self._varied is facts:
+                self._varied = dict(facts)
+            self._varied[KIND] = kind
         return matcher.match(self._varied, self._asked)
 
     def _draw_all(self, rules: Sequence[Rule]) -> tuple[Draw, ...]:
         """Return the draws of rules. A draw is the same whatever kind the call has."""
-        made = self._draws
+        made, facts, now = self._draws, self._facts, self._now
+        draws: list[Draw] = []
         for rule in rules:
-            if rule.id not in made:
+            draw = made.get(rule.id)
+            if draw is None:
                 assert rule.limit is not None
                 amount = drawing.amount(rule.limit, self.reserve)
-                made[rule.id] = drawing.draw(rule, self._facts, amount, self._now)
-        return tuple([made[rule.id] for rule in rules])
+                draw = made[rule.id] = drawing.draw(rule, facts, amount, now)
+            draws.append(draw)
+        return tuple(draws)
 
 
 _NO_TERMS = Terms()

@@ -23,6 +23,9 @@ Period: TypeAlias = Literal["hour", "day", "week", "month"]
 
 KEY_VALUE_LENGTH_MAX = 128
 
+_Value: TypeAlias = str | bool | None
+"""Of a fact; None: a cluster, which the store finds out."""
+
 
 class Limit(Struct, frozen=True, kw_only=True):
     """How much may be drawn, how fast, and what is counted apart."""
@@ -70,19 +73,25 @@ def key_prefix(rule: str, unit: str, period: str) -> str:
     return f"{rule}/{unit}/{period}"
 
 
-def _joined(prefix: str, values: Sequence[str | bool | None]) -> str:
+def _joined(prefix: str, values: Sequence[_Value]) -> str:
     """Return a counter's key: unambiguous whatever the values hold, and of bounded length."""
     key = prefix
     for value in values:
-        if value is None:
-            key = f"{key}|@"  # no value looks so: each begins with its length or `sha256:`
-            continue
-        text = value if isinstance(value, str) else str(value)
-        if len(text) > KEY_VALUE_LENGTH_MAX:
-            key = f"{key}|sha256:{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()}"
+        if isinstance(value, str) and len(value) <= KEY_VALUE_LENGTH_MAX:
+            key = f"{key}|{len(value)}:{value}"
         else:
-            key = f"{key}|{len(text)}:{text}"
+            key += _part(value)
     return key
+
+
+def _part(value: _Value) -> str:
+    """Return what stands for a value that is no short text."""
+    if value is None:
+        return "|@"  # no value looks so: each begins with its length or `sha256:`
+    text = str(value)
+    if len(text) > KEY_VALUE_LENGTH_MAX:
+        return f"|sha256:{hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()}"
+    return f"|{len(text)}:{text}"
 
 
 @lru_cache(maxsize=64)

@@ -48,6 +48,12 @@ class Bucket(Struct, frozen=True):
             level, born = 0.0, at
         return Bucket(level, at, self.limit, self.window_s, born)
 
+    def is_dry(self, now: float) -> bool:
+        """Return whether it has run dry at an instant: `drained(now).level` is 0."""
+        elapsed = now - self.at
+        level = self.level
+        return (level - elapsed * self.limit / self.window_s if elapsed > 0 else level) <= 0
+
     def under(self, limit: float, window_s: float) -> "Bucket":
         """Return it under another limit: what is spoken for ends at the same instant."""
         if limit == self.limit and window_s == self.window_s:

@@ -16,8 +16,12 @@ from msgspec import Struct
 from gateway.quota.bucket import Bucket, actual, retry_after_s, stand
 from gateway.values import Draw, Reading, Usage
 
-SWEPT_AT_ONCE: Final = 24
-"""How many counters of each sort a sweep looks at: faster than draws can make them."""
+SWEPT_PER_NEW: Final = 2
+SWEPT_LEAST: Final = 2
+"""
+How many counters of each sort a sweep looks at, for each that has begun since the last sweep,
+and at least: so there are never more than about twice as many as have a say.
+"""
 PERIOD_S_MAX: Final = 31 * 86_400.0
 CLOCK_SLACK_S: Final = 3_600.0
 AWAIT_END_S: Final = 1.0
@@ -59,6 +63,8 @@ class Counters:
         self._buckets: OrderedDict[CounterKey, Bucket] = OrderedDict()
         self._used: OrderedDict[tuple[CounterKey, float], _Used] = OrderedDict()
         self._under_way: dict[CounterKey, int] = {}
+        self._buckets_begun = self._used_begun = 0
+        """Counters made since the last sweep."""
 
     def __len__(self) -> int:
         """Return how many counters are remembered."""
@@ -70,32 +76,39 @@ class Counters:
 
         No two draws are on one counter: each rule has its own.
         """
-        room: list[tuple[CounterKey, Bucket | None, int]] = []
+        room: list[tuple[Draw, CounterKey, Bucket | None, int]] = []
         refused = False
         for draw in draws:
             key = (tenant, f"{draw.key}@{cluster}" if draw.by_cluster else draw.key)
             bucket = None
-            if draw.period_start is not None:
-                used = self._used.get((key, draw.period_start))
-                left = draw.limit - (used.amount if used else 0)
+            period_start = draw.period_start
+            if period_start is not None:
+                used = self._used.get((key, period_start))
+                left = draw.limit if used is None else draw.limit - used.amount
             elif draw.unit == "concurrent":
                 left = draw.limit - self._under_way.get(key, 0)
             else:
-                bucket = stand(self._buckets.get(key), draw.limit, draw.window_s, now)
-                left = bucket.remaining
-            refused = refused or (left < draw.amount and not draw.shadow)
-            room.append((key, bucket, left))
+                found = self._buckets.get(key)
+                if found is None:
+                    bucket, left = Bucket(0.0, now, draw.limit, draw.window_s, now), draw.limit
+                else:
+                    bucket = stand(found, draw.limit, draw.window_s, now)
+                    left = bucket.remaining
+            if left < draw.amount and not draw.shadow:
+                refused = True
+            room.append((draw, key, bucket, left))
         readings: list[Reading] = []
         held: list[Held] = []
-        for draw, (key, bucket, left) in zip(draws, room, strict=True):
-            if refused or left < draw.amount:
-                wait_s = _wait_s(draw, bucket, now) if left < draw.amount else 0.0
+        for draw, key, bucket, left in room:
+            amount = draw.amount
+            if refused or left < amount:
+                wait_s = _wait_s(draw, bucket, now) if left < amount else 0.0
                 readings.append(
                     Reading(draw=draw, taken=False, retry_after_s=wait_s, remaining=left)
                 )
             else:
                 held.append(Held(draw, key, self._take(draw, key, bucket)))
-                readings.append(Reading(draw=draw, taken=True, remaining=left - draw.amount))
+                readings.append(Reading(draw=draw, taken=True, remaining=left - amount))
         return Drawn(tuple(readings), tuple(held), refused)
 
     def used(self, key: CounterKey, period_start: float) -> int:
@@ -105,7 +118,10 @@ class Counters:
 
     def settle(self, held: Held, used: Usage, cost_nano_usd: int, now: float) -> None:
         """Replace what one draw reserved by what was used."""
-        self._adjust(held, actual(held.draw, used, cost_nano_usd), now)
+        draw = held.draw
+        amount = actual(draw, used, cost_nano_usd)
+        if amount != draw.amount:
+            self._adjust(held, amount, now)
 
     def release(self, held: Held, now: float) -> None:
         """Give back what one draw reserved."""
@@ -124,25 +140,34 @@ class Counters:
 
     def sweep(self, now: float) -> None:
         """Look at a few of the counters longest not looked at, and forget those with no say."""
-        for _ in range(min(SWEPT_AT_ONCE, len(self._buckets))):
+        most = SWEPT_LEAST + SWEPT_PER_NEW * self._buckets_begun
+        for _ in range(min(most, len(self._buckets))):
             key, bucket = self._buckets.popitem(last=False)
-            if bucket.drained(now).level > 0:
+            if not bucket.is_dry(now):
                 self._buckets[key] = bucket
-        for _ in range(min(SWEPT_AT_ONCE, len(self._used))):
+        most = SWEPT_LEAST + SWEPT_PER_NEW * self._used_begun
+        for _ in range(min(most, len(self._used))):
             period, used = self._used.popitem(last=False)
             if used.ends + CLOCK_SLACK_S > now:
                 self._used[period] = used
+        self._buckets_begun = self._used_begun = 0
 
     def _take(self, draw: Draw, key: CounterKey, bucket: Bucket | None) -> Bucket | None:
         if bucket is not None:
+            # One that is as it was made was made just now, or has run dry and begins anew.
+            self._buckets_begun += bucket.level <= 0
             taken = self._buckets[key] = bucket.take(draw.amount)
             return taken
         if draw.period_start is None:
             self._under_way[key] = self._under_way.get(key, 0) + draw.amount
             return None
-        ends = draw.period_start + draw.window_s
-        state = self._used.setdefault((key, draw.period_start), _Used(0, ends))
-        state.amount += draw.amount
+        at = key, draw.period_start
+        state = self._used.get(at)
+        if state is None:
+            self._used_begun += 1
+            self._used[at] = _Used(draw.amount, draw.period_start + draw.window_s)
+        else:
+            state.amount += draw.amount
         return None
 
     def _adjust(self, held: Held, amount: int, now: float) -> None:

@@ -57,7 +57,7 @@ class MemoryLedger:
 
     def add(self, record: ledger.Leaf) -> None:
         """Put a record in its place."""
-        if isinstance(record, ledger.DecisionRecord | ledger.SettledRecord):
+        if isinstance(record, ledger.DecisionRecord | ledger.SettledRecord | ledger.StartedRecord):
             self._noted.append(record)
         elif isinstance(record, ledger.CostIntent | ledger.CostSettle):
             self._costs.append(record)
@@ -77,9 +77,9 @@ class MemoryLedger:
         self._salts += self._names.take_fresh()
         return made
 
-    def weekly(self, principal: str, at_us: int) -> str:
+    def weekly(self, name: str, at_us: int) -> str:
         """Return the pseudonym of a person in the week of `at_us`."""
-        return self._names.weekly(principal, at_us)
+        return self._names.weekly(name, at_us)
 
     async def flush(self) -> None:
         """Everything is in order already."""

@@ -6,6 +6,7 @@ that never was. Others than its caller see pseudonyms, as the decision log keeps
 """
 
 import asyncio
+import threading
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
@@ -20,6 +21,8 @@ from gateway.web.api_terms import Api, Ask, Caller, query_of
 UNWRITTEN_S: Final = 60.0
 """A decision younger than this may still be in memory."""
 _SETS_KEPT = 8
+_compiling = threading.Lock()
+"""One set at a time, and each once: whoever asks for many must not hold up the line."""
 
 
 async def explain(api: Api, ask: Ask) -> Explanation:
@@ -74,7 +77,8 @@ def _policies(api: Api, digest: str) -> policy.PolicySet | None:
     if files is None:
         return None
     try:
-        return _loaded(tuple((name, text) for name, text in files))
+        with _compiling:
+            return _loaded(tuple((name, text) for name, text in files))
     except ConfigError:
         return None
 

@@ -11,7 +11,10 @@ async def whoami(api: Api, ask: Ask) -> dict[str, Any]:
     query_of(ask, ())
     status, now = api.status(), api.clock()
     principal, key = ask.caller.principal, ask.caller.key
+    reload = status.get("reload", {})
+    told = {"reload_error": reload.get("error", "")} if principal.role == "admin" else {}
     return {
+        **told,
         "principal": principal.id,
         "team": principal.team,
         "tenant": principal.tenant,

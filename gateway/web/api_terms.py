@@ -22,6 +22,8 @@ from gateway.values import Key, Principal, Task
 if TYPE_CHECKING:  # a developer's command passes through here, and compiles no condition
     from gateway.policy import PolicySet
 
+_DIGITS_MAX = 12
+
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
 """A principal, a team, a model: `identity.mint` says which characters."""
 
@@ -232,7 +234,9 @@ def query_of(ask: Ask, allowed: Collection[str]) -> Mapping[str, str]:
 def count_of(query: Mapping[str, str], name: str, default: int, most: int) -> int:
     """Return a whole number from the query, 1 to `most`; raises InvalidRequest."""
     text = query.get(name, str(default))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:12]) <= most):
+    # All of the digits or none: of a text that is cut off the rest would count unchecked.
+    readable = text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX
+    if not (readable and 1 <= int(text) <= most):
         raise InvalidRequest(f"{name} is a whole number from 1 to {most}")
     return int(text)
 

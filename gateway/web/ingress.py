@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import functools
 import math
+import re
 import time
 from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any, TypeAlias
@@ -37,6 +38,7 @@ BODY_IDLE_S = 30.0
 """The longest silence while a request body arrives."""
 HEADERS_MAX = 100
 HEADER_BYTES_MAX = 32 * 1024
+_HEADER_UNSAFE = re.compile(r"[^!-~]|;")
 
 
 class CallerGone(Exception):
@@ -297,7 +299,9 @@ def gateway_headers(admission: Admission, decision: str) -> list[tuple[bytes, by
     if attempt.decision.terms.rule:
         # Whoever gets another model than they asked for should see it, and why.
         terms = attempt.decision.terms
-        headers.append((b"x-goodgate-routed", f"{attempt.target.model}; {terms.rule}".encode()))
+        # A rule that names a provider alone leaves the model's name as its caller wrote it.
+        model = _HEADER_UNSAFE.sub("?", attempt.target.model)
+        headers.append((b"x-goodgate-routed", f"{model}; {terms.rule}".encode()))
     if attempt.decision.obligations.note:
         headers.append((b"x-goodgate-note", attempt.decision.obligations.note.encode()))
     if admission.reservation.readings:

@@ -1,5 +1,6 @@
 """Everything that is not a call to a model: health, metrics, the API, and what is not there."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,23 @@ from gateway.web.metrics import Exposition
 
 PUBLIC = (("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/metrics"), ("GET", "/"))
 """Served without a key; everything else is in `web.api`'s table, or is refused."""
+
+
+_PLACE = re.compile(r"^[^\s:]+:\d+:\d+(?=: )", re.MULTILINE)
+
+
+def where(error: str) -> str:
+    """
+    Return at which places a reload found mistakes; empty when it found none.
+
+    Anybody may read it, so it quotes nothing of a file: a mistake may stand beside a secret.
+    """
+    if not error:
+        return ""
+    places = _PLACE.findall(error)
+    first = "/".join(places[0].split("/")[-2:]) if places else "a file"
+    more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+    return f"{first}{more}: `goodgate doctor` with an admin's key says what is wrong there"
 
 
 def build(
@@ -41,7 +59,8 @@ def build(
     async def ready(_: Request) -> Response:
         """Say whether calls are taken, and under which policy."""
         state = readiness()
-        return JSONResponse(state, status_code=200 if state["ready"] else 503)
+        reload = {**state["reload"], "error": where(state["reload"]["error"])}
+        return JSONResponse({**state, "reload": reload}, status_code=200 if state["ready"] else 503)
 
     async def metrics(_: Request) -> Response:
         """Show the counters."""

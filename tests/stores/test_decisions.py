@@ -73,7 +73,11 @@ async def test_a_row_is_found_by_its_times_whatever_order_its_lines_have(tmp_pat
 
 
 @pytest.mark.parametrize(
-    "after", ["x", "1", "1.", ".1", "-1.2", "1.2.3", "\u0661.\u0661", "9" * 31 + ".1"]
+    "after",
+    [
+        *("x", "1", "1.", ".1", "-1.2", "1.2.3", "\u0661.\u0661"),
+        *("9" * 31 + ".1", f"{2**63}.1", f"1.{2**63}", "9" * 5000 + ".1"),
+    ],
 )
 async def test_a_page_begins_only_where_another_ended(tmp_path: Path, after: str) -> None:
     held = await noted(tmp_path, decision(0))

@@ -9,6 +9,7 @@ import pytest
 
 from gateway import ledger
 from gateway.errors import ConfigError
+from gateway.ledger import decision_log
 from gateway.ledger.hours import HourKey
 from gateway.ledger.projection import COLUMNS
 from gateway.stores.memory_ledger import MemoryLedger
@@ -177,7 +178,8 @@ async def test_unlinked_cost_is_chosen_by_team_model_and_time(store: Store) -> N
 
 
 async def test_the_decision_log_is_read_back_in_the_order_it_was_written(store: Store) -> None:
-    log = [decision(2), decision(0), settled(0), decision(1), settled(2)]
+    log: list[decision_log.Entry] = [decision(2), decision(0), settled(0), decision(1), settled(2)]
+    log.append(ledger.StartedRecord(at_us=NOW_US + 1, replica="r1", shared=True))
     for record in log:
         store.note(record)
     await store.flush()

@@ -104,6 +104,8 @@ def test_a_reveal_without_a_reason_is_refused(reason: str) -> None:
         "limit=-1",
         "limit=100001",
         "limit=1e3",
+        f"limit=000000000001{'9' * 9}",
+        f"limit=000000000001{'9' * 5000}",
         "task=%00",
         "tenant=other",
         "team=a&team=b",

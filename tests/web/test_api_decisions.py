@@ -1,6 +1,13 @@
 """`GET /api/decisions/{id}`: why a call was decided as it was, for those who may know."""
 
+import asyncio
+import contextlib
+import functools
+import threading
+from collections.abc import Sequence
+
 import pytest
+from msgspec import structs
 
 from gateway import policy
 from gateway.ledger import DecisionRecord
@@ -122,3 +129,27 @@ def test_policies_that_are_lost_or_of_another_language_leave_the_record(
 
 def test_there_is_nothing_to_ask_beside_the_id(world: World) -> None:
     assert world.ask("developer", "GET", f"/api/decisions/{ID}?reveal=x").code == "invalid_request"
+
+
+async def test_policies_that_many_ask_about_at_once_are_compiled_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [("policies/a.yaml", TEXT.replace("no-drafts", "no-sketches"))]
+    digest = policy.load(files).digest
+    world.decided.files[digest] = files
+    first = world.decided.records[ID]
+    world.decided.records[ID] = structs.replace(first, policy=digest, reasons=("no-sketches",))
+    meeting, compiled = threading.Barrier(4), list[str]()
+
+    def load(given: Sequence[tuple[str, str]]) -> policy.PolicySet:
+        compiled.append(digest)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            meeting.wait(0.2)  # were they not kept apart, all would be here at once
+        return load_one(given)
+
+    load_one = policy.load
+    monkeypatch.setattr(policy, "load", load)
+    ask = functools.partial(world.ask, "auditor", "GET", f"/api/decisions/{ID}")
+    told = await asyncio.gather(*[asyncio.to_thread(ask) for _ in range(4)])
+    assert [each.status for each in told] == [200] * 4
+    assert compiled == [digest]

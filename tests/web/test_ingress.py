@@ -41,3 +41,21 @@ async def test_a_body_that_never_begins_is_not_waited_for(monkeypatch: pytest.Mo
     assert sent[0]["status"] == 400
     assert b"stopped arriving" in sent[1]["body"]
     assert play.tally.open_calls == 0
+
+
+@pytest.mark.parametrize(
+    ("model", "shown"),
+    [
+        ("gpt-5", "gpt-5; elsewhere"),
+        ("modèle", "mod?le; elsewhere"),
+        ("gpt-5; another-rule, x", "gpt-5??another-rule,?x; elsewhere"),
+        ("\u5341\u4e8c", "??; elsewhere"),
+    ],
+)
+async def test_a_model_as_its_caller_wrote_it_says_nothing_else_in_a_header(
+    model: str, shown: str
+) -> None:
+    rule = "{id: elsewhere, route: {provider: local}}"
+    play = Playbook(f"version: 1\nrules: [{rule}]\n")
+    said = dict(ingress.gateway_headers(await play.admits(model=model), "forwarded"))
+    assert said[b"x-goodgate-routed"].decode("ascii") == shown

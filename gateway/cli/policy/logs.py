@@ -55,8 +55,18 @@ class _Page(Struct):
     after: str
 
 
-def opened(desk: Desk, data: Path | None, files: Sequence[Path]) -> Log:
+def opened(desk: Desk, data: Path | None, files: Sequence[Path], given: Policies = None) -> Log:
     """Return the log a command was told of: files, else a folder, else the gateway's."""
+    log = _opened(desk, data, files)
+    if given is None:
+        return log
+    # What an admin names is often what is in force, and the only copy on their machine.
+    return msgspec.structs.replace(
+        log, policies=lambda digest: _same(given, digest) or log.policies(digest)
+    )
+
+
+def _opened(desk: Desk, data: Path | None, files: Sequence[Path]) -> Log:
     here = _here(desk)
     folder = data or (None if files else desk.settings.data)
     if folder is not None:

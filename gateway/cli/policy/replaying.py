@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from gateway.cli.policy.logs import Log
     from gateway.ledger.decision_log import Entry
+    from gateway.policy import PolicySet
     from gateway.rehearsal.replays.replay import ChangeKind, Report
     from gateway.settings import Deployment
 
@@ -119,8 +120,9 @@ def replay(  # noqa: PLR0913  # one argument for each option
     )
     if window[0] >= window[1]:
         raise WrongUse("--until is not after --since: nothing lies between them")
-    log = logs.opened(desk, data, files or [])
-    report = _replayed(desk, new or [], log, window, alone=len(files or []) < 2)  # noqa: PLR2004  # one log
+    given_new = _loaded(new or [])
+    log = logs.opened(desk, data, files or [], given_new)
+    report = _replayed(desk, given_new, log, window, alone=len(files or []) < 2)  # noqa: PLR2004  # one log
     verified = None
     if verify:
         with _bar("Verifying") as bar:
@@ -155,20 +157,25 @@ def limit_of(kind: str, text: str) -> Limit:
     )
 
 
-def _replayed(
-    desk: Desk, new: Sequence[Path], log: "Log", window: tuple[int, int], *, alone: bool
-) -> "Report":
-    from gateway import metering, policy  # noqa: PLC0415  # as in `replay`
+def _loaded(paths: Sequence[Path]) -> "PolicySet | None":
+    """Return the policies of some files and folders; None when none are given."""
+    from gateway import policy  # noqa: PLC0415  # as in `replay`
     from gateway.app import folders  # noqa: PLC0415  # as above
+
+    files = [file for path in paths for file in folders.policy_files(path)]
+    return policy.load(files) if paths else None
+
+
+def _replayed(
+    desk: Desk, new: "PolicySet | None", log: "Log", window: tuple[int, int], *, alone: bool
+) -> "Report":
+    from gateway import metering  # noqa: PLC0415  # as in `replay`
     from gateway.rehearsal.replays.recorded import Places  # noqa: PLC0415  # as above
     from gateway.rehearsal.replays.replay import replay as decided_again  # noqa: PLC0415  # as above
 
     in_force = log.policies(log.in_force)
-    if new:
-        policies = policy.load([file for path in new for file in folders.policy_files(path)])
-    elif in_force is not None:
-        policies = in_force
-    else:
+    policies = in_force if new is None else new
+    if policies is None:
         raise WrongUse("which policies are in force is not known here: name some to replay")
     deployment = _deployment(desk)
     with _bar("Replaying") as bar:

@@ -45,6 +45,7 @@ def check(tree: Syntax) -> Wrong:
     for node in tree.nodes:
         yield from _counted_only(node)
         yield from _fixed_sets(node)
+        yield from _starred(node)
         if node.kind == "call":
             yield from _call(node, tree.overloads.get(node.id, ()) if node.name in _ORDERS else ())
         elif node.kind == "map" and node.name:
@@ -180,6 +181,18 @@ def _fixed_sets(node: Tree) -> Wrong:
             continue
         for other in others:
             yield from _member(fact, other)
+
+
+def _starred(node: Tree) -> Wrong:
+    """Yield each text with a star at an end that a free text is compared with."""
+    for name in filter(_is_fact, node.below):
+        if DECLARED[name.name].members:
+            continue
+        for other in _compared_with(node) or ():
+            value = other.value if isinstance(other.value, str) else ""
+            if value.endswith("*") and len(value) > 1:
+                how = f"expected a whole text, or {name.name}.startsWith({value[:-1]!r})"
+                yield other, f"a '*' stands for itself in {value!r}, {how}"
 
 
 def _compared_with(node: Tree) -> tuple[Tree, ...] | None:

@@ -36,7 +36,7 @@ class _Token(Struct, frozen=True):
 
 _TOKEN = re.compile(
     r"""
-    (?P<gap>\s+|//[^\n]*)
+    (?P<gap>[^\S\xa0]+|//[^\n]*)
   | (?P<text>(?:[rR][bB]?|[bB][rR]?)?(?:
         \"{3}(?:\\.|[^\\])*?\"{3} | '{3}(?:\\.|[^\\])*?'{3}
       | \"(?:\\.|[^\"\\\n])*\" | '(?:\\.|[^'\\\n])*'))
@@ -74,6 +74,7 @@ _SIGNS: Mapping[str, str] = {
     "&": "&&",
     "|": "||",
     "#": "// before a comment",
+    "\xa0": "a space (this one is a no-break space, pasted from a page)",
     ";": "one expression, without it",
 }
 _BINARY = frozenset({"&&", "||", "==", "!=", "<", "<=", ">", ">=", "in", "*", "/", "+", "?"})
@@ -123,7 +124,7 @@ def _by_word(tokens: list[_Token]) -> Iterator[_Slip]:
         inside += (text in ("[", "{")) - (text in ("]", "}"))
         wanted = _wanted(token, after.text if after is not None else "")
         if wanted and not ("," in text and inside):  # in a list, two numbers
-            yield token.at, f"read {text.strip()!r}, expected {wanted}"
+            yield token.at, f"read {text.strip(_BLANKS)!r}, expected {wanted}"
         elif kind == "open":
             said = f"read {text} without another, expected it at both ends of a text"
             yield token.at, f"{said} (one that holds it goes in the other quotes)"
@@ -149,6 +150,7 @@ def _wanted(token: _Token, after: str) -> str:
     return _SIGNS.get(text, "")
 
 
+_BLANKS = " \t\r\n"
 _CURLY = "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u00ab\u00bb`\u00b4"
 _GOOD_NUMBER = re.compile(r"0x[0-9a-fA-F]+u?|\d+[uU]?|\d*\.?\d+(?:[eE][-+]?\d+)?")
 

@@ -29,7 +29,15 @@ UNITS: tuple[DrawUnit, ...] = ("calls", "tokens", "cost_usd")
 
 
 def _by(names: Mapping[str, str]) -> Names:
-    return Names(names={name: DECLARED[fact].about for name, fact in names.items()})
+    about = {name: DECLARED[fact].about for name, fact in names.items()}
+    return Names(names=about, meant=_MEANT)
+
+
+_MEANT = dict.fromkeys(("user", "person", "developer", "caller"), "principal") | {
+    "api_key": "key",
+    "group": "team",
+    "project": "root",
+}
 
 
 _KEPT = (*KEPT, *(COUNTABLE[name] for name in KEPT))
@@ -48,9 +56,11 @@ _AMOUNTS = (
     Key(name="cost_usd", kind=_COST, about="So much money, in US dollars."),
 )
 _COUNT_BY = "What is counted apart: each value has a counter of its own. `[]`: one for all."
+_BY_LIKE = "by: [principal], say, or by: [] to count all calls together"
 
 QUOTA = Shape(
     what="a quota",
+    like="{calls: 10, per: 1m, by: [principal]}",
     about="Slows calls down: so many at once, and at most twice as many in any window.",
     keys=(
         *_AMOUNTS,
@@ -65,7 +75,7 @@ QUOTA = Shape(
             about="The window: a time such as `30s`, `1m`, `6h` or `1d`.",
             examples=("30s", "1m", "1h", "1d"),
         ),
-        Key(name="by", kind=QUOTA_BY, about=_COUNT_BY, required=True),
+        Key(name="by", kind=QUOTA_BY, about=_COUNT_BY, required=True, like=_BY_LIKE),
     ),
     bonds=(
         Bond(
@@ -74,7 +84,7 @@ QUOTA = Shape(
         ),
         Bond(
             must=Some(has("per", "concurrent")),
-            said="a quota needs 'per', the window it counts in, and it is missing",
+            said="a quota needs 'per', the window it counts in, and it is missing: write per: 1m",
         ),
         Bond(
             must=NotAll(has("concurrent", "per")),
@@ -85,6 +95,7 @@ QUOTA = Shape(
 )
 BUDGET = Shape(
     what="a budget",
+    like="{cost_usd: 10, period: day, by: [task]}",
     about="Refuses calls once it is used up; exact in its calendar period, in UTC.",
     keys=(
         *_AMOUNTS,
@@ -100,8 +111,9 @@ BUDGET = Shape(
             ),
             about="The calendar period it is for.",
             required=True,
+            like="period: hour, day, week or month",
         ),
-        Key(name="by", kind=BUDGET_BY, about=_COUNT_BY, required=True),
+        Key(name="by", kind=BUDGET_BY, about=_COUNT_BY, required=True, like=_BY_LIKE),
     ),
     bonds=(Bond(must=One(has(*UNITS)), said=f"a budget needs exactly one of {', '.join(UNITS)}"),),
 )
@@ -109,6 +121,7 @@ _NAME = Text(pattern="[A-Za-z0-9][A-Za-z0-9._-]{0,63}", said="a provider's name 
 _MODEL = Text(pattern=r"(?!\*$)[!-~]{1,200}", said="a model's name from goodgate.yaml")
 ROUTE = Shape(
     what="a route",
+    like="{model: gpt-5-mini}",
     about="Who answers the call instead: a model, a provider, or both.",
     keys=(
         Key(
@@ -147,6 +160,7 @@ PROVIDER_HEADERS = _headers(headers.PROVIDER)
 REPLY_HEADERS = _headers(headers.REPLY)
 OBLIGATIONS = Shape(
     what="obligations",
+    like="{max_output_tokens: 4000}",
     about="What a call that is permitted still has to keep to.",
     keys=(
         Key(

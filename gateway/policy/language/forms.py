@@ -24,9 +24,9 @@ class Form:
         self.values: dict[str, Any] = {}
         """By key, what each kind's `read` returned."""
         self._known = shape.names
-        self._fields = Fields(node, problems, shape.what)
+        self._fields = Fields(node, problems, shape.what, shape.like)
         self._fields.only(*self._known)
-        self._fields.need(*shape.required)
+        self._need(shape)
         wrong = self._read(shape)
         if isinstance(node.value, dict):
             for bond in shape.bonds:
@@ -53,6 +53,13 @@ class Form:
     def wrong(self, message: str, *, key: str = "") -> None:
         """Note a mistake at the mapping, or at one of its keys."""
         self.problems.add(self.node, message, key=key)
+
+    def _need(self, shape: Shape) -> None:
+        """Note each key that must be there and is not, with how to write it."""
+        for key in shape.keys:
+            if key.required and key.name not in self and isinstance(self.node.value, dict):
+                hint = f": write {key.like}" if key.like else ""
+                self.wrong(f"{self.what} needs {key.name!r}, and it is missing{hint}")
 
     def _read(self, shape: Shape) -> set[str]:
         """Fill in the values, and return the keys whose value is not of its kind."""

@@ -75,6 +75,14 @@ REPLY = (
         names=("request-id",),
         prefixes=("anthropic-", "openai-"),
     ),
+    Reserved(
+        why="a proxy or a client would act on it: it says where to go, or what to send instead",
+        names=(
+            *("alt-svc", "clear-site-data", "link", "location", "refresh", "x-reproxy-url"),
+            *("strict-transport-security", "x-lighttpd-send-file", "x-sendfile", "x-sendfile2"),
+        ),
+        prefixes=("access-control-", "x-accel-"),
+    ),
 )
 """What `reply_headers` may not set."""
 

@@ -48,6 +48,8 @@ class Choice(Struct, frozen=True, kw_only=True):
 
     names: Mapping[str, str]
     """Each, and what it means in a line."""
+    meant: Mapping[str, str] = {}
+    """What other languages call one of them, in lower case, and which it is."""
 
     def read(self, node: Node) -> str | None:
         """Return the name."""
@@ -55,7 +57,9 @@ class Choice(Struct, frozen=True, kw_only=True):
 
     def wanted(self, node: Node) -> str:
         """Return what is expected, in words."""
-        return f"one of {', '.join(self.names)}{nearest(node.text, self.names)}"
+        meant = self.meant.get(node.text.lower())
+        hint = f"; did you mean {meant!r}?" if meant else nearest(node.text, self.names)
+        return f"one of {', '.join(self.names)}{hint}"
 
 
 class Whole(Struct, frozen=True, kw_only=True):
@@ -64,6 +68,7 @@ class Whole(Struct, frozen=True, kw_only=True):
     least: int
     most: int
     hint: str = ""
+    """What to say of 0, which is none at all."""
 
     def read(self, node: Node) -> int | None:
         """Return the number."""
@@ -74,7 +79,7 @@ class Whole(Struct, frozen=True, kw_only=True):
 
     def wanted(self, node: Node) -> str:
         """Return what is expected, in words."""
-        return f"a whole number from {self.least:,} to {self.most:,}{self.hint}"
+        return f"a whole number from {self.least:,} to {self.most:,}{_remedy(node, self.hint)}"
 
 
 class Number(Struct, frozen=True, kw_only=True):
@@ -83,6 +88,7 @@ class Number(Struct, frozen=True, kw_only=True):
     least: Decimal
     most: Decimal
     hint: str = ""
+    """As of `Whole`."""
 
     def read(self, node: Node) -> Decimal | None:
         """Return the number, without zeros that say nothing: 1.50 is 1.5."""
@@ -96,7 +102,18 @@ class Number(Struct, frozen=True, kw_only=True):
 
     def wanted(self, node: Node) -> str:
         """Return what is expected, in words."""
-        return f"a number from {self.least:f} to {self.most:,f}{self.hint}"
+        return f"a number from {self.least:f} to {self.most:,f}{_remedy(node, self.hint)}"
+
+
+def _remedy(node: Node, none: str) -> str:
+    """Return the way out for who wrote a number as a text, or 0 (`none` says it)."""
+    if isinstance(node.value, str):
+        digits = re.sub(r"[$€,_ ]", "", node.text)
+        return f"; write {digits}, without quotes" if _DIGITS.fullmatch(digits) else ""
+    return none if node.value == 0 and not isinstance(node.value, bool) else ""
+
+
+_DIGITS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 
 
 class Either(Struct, frozen=True, kw_only=True):
@@ -149,11 +166,13 @@ class Exactly(Struct, frozen=True, kw_only=True):
 
     def read(self, node: Node) -> int | None:
         """Return the number."""
-        return self.value if node.value == self.value and node.text == self.wanted(node) else None
+        usual = node.value == self.value and node.text == str(self.value)
+        return self.value if usual else None
 
     def wanted(self, node: Node) -> str:
         """Return what is expected, in words."""
-        return str(self.value)
+        quoted = node.value == str(self.value)
+        return f"{self.value}, without quotes" if quoted else str(self.value)
 
 
 class Names(Struct, frozen=True, kw_only=True):
@@ -161,6 +180,8 @@ class Names(Struct, frozen=True, kw_only=True):
 
     names: Mapping[str, str]
     """Each, and what it means in a line."""
+    meant: Mapping[str, str] = {}
+    """As of `Choice`."""
 
     def read(self, node: Node) -> list[Node] | None:
         """Return the items, still unread."""
@@ -168,7 +189,8 @@ class Names(Struct, frozen=True, kw_only=True):
 
     def wanted(self, node: Node) -> str:
         """Return what is expected, in words."""
-        return "a list"
+        named = node.text if node.value in self.names else next(iter(self.names))
+        return f"a list: [{named}]"
 
 
 class Entries(Struct, frozen=True, kw_only=True):
@@ -199,6 +221,8 @@ class Shape(Struct, frozen=True, kw_only=True):
     bonds: tuple[Bond, ...] = ()
     snippets: tuple[Mapping[str, Any], ...] = ()
     """`defaultSnippets` of the JSON Schema, which editors offer to fill in."""
+    like: str = ""
+    """One of it, for who wrote something else."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -216,7 +240,11 @@ class Shape(Struct, frozen=True, kw_only=True):
 
     def wanted(self, node: Node) -> str:
         """Return what is expected, in words."""
-        return f"{self.what}: a mapping"
+        return (
+            f"{self.what}: a mapping such as {self.like}"
+            if self.like
+            else f"{self.what}: a mapping"
+        )
 
 
 class Items(Struct, frozen=True, kw_only=True):
@@ -230,7 +258,7 @@ class Items(Struct, frozen=True, kw_only=True):
 
     def wanted(self, node: Node) -> str:
         """Return what is expected, in words."""
-        return "a list"
+        return "a list: each item begins with '- ', and [] is an empty one"
 
 
 Kind: TypeAlias = (
@@ -251,6 +279,8 @@ class Key(Struct, frozen=True, kw_only=True):
     default: str | int | float | None = None
     """What it is when it is not there, if that is a value."""
     examples: Sequence[str | int] = ()
+    like: str = ""
+    """How to write it, for who left out one that is required."""
 
 
 @lru_cache(maxsize=64)

@@ -84,7 +84,9 @@ def _by(form: Form, known: Names) -> list[str]:
             said = f"the ledger counts budgets by {', '.join(KEPT)}: a quota can count by {name!r}"
             form.problems.add(item, said)
         elif name not in COUNTABLE:
-            hint = nearest(name, known.names) or f"; expected some of {', '.join(known.names)}"
+            meant = known.meant.get(name.lower())
+            hint = f"; did you mean {meant!r}?" if meant else nearest(name, known.names)
+            hint = hint or f"; expected some of {', '.join(known.names)}"
             form.problems.add(item, f"cannot count by {item.shown}{hint}")
         elif COUNTABLE[name] in [COUNTABLE[each] for each in names]:
             form.problems.add(item, f"{name!r} is counted by already, expected it once")

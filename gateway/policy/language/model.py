@@ -48,25 +48,34 @@ def _facts() -> str:
     return "\n".join(rows)
 
 
-_CONDITION = Text(pattern=r"[\s\S]+", length_max=4_096)
+_CONDITION = Text(
+    pattern=r"[\s\S]+",
+    said="a condition in quotes (a rule without 'when' matches every call)",
+    length_max=4_096,
+)
 _EFFECT = Choice(
     names={
         "permit": "served; its name is in the decision",
         "throttle": "slowed: what a quota does",
         "forbid": "refused, whatever other rules say",
-    }
+    },
+    meant=dict.fromkeys(("deny", "block", "refuse", "reject", "drop"), "forbid")
+    | dict.fromkeys(("allow", "accept", "pass"), "permit")
+    | dict.fromkeys(("limit", "slow"), "throttle"),
 )
 _MODE = Choice(
     names={
         "enforce": "it has its way",
         "shadow": "it only says what it would have done",
-    }
+    },
+    meant=dict.fromkeys(("dry-run", "dry_run", "audit", "log", "monitor", "warn"), "shadow"),
 )
 _LIMITS = has("quota", "budget")
 _PERMITS = Some((Is("effect", ("permit",)), Has("obligations")))
 
 RULE = Shape(
     what="a rule",
+    like="{id: no-drafts, when: call.model == 'draft', effect: forbid}",
     about="One rule. A call that no rule refuses is served.",
     keys=(
         Key(
@@ -169,6 +178,7 @@ RULE = Shape(
 
 FILE = Shape(
     what="a policy file",
+    like="`version: 1` and `rules: []`",
     about="Which calls a Goodgate serves, and on what terms. Check it: `goodgate policy check`.",
     keys=(
         Key(
@@ -176,6 +186,7 @@ FILE = Shape(
             kind=Exactly(value=VERSION),
             about="The version of this language.",
             required=True,
+            like=f"version: {VERSION}",
         ),
         Key(
             name="team",

@@ -94,6 +94,10 @@ def _check(
         before = condition.text[: max(condition.text.find(KIND), 0)]
         at = node.at(before.count("\n") + 1, len(before) - before.rfind("\n"))
         form.problems.add_at(node.name, *at, said)
+    if team and route is not None:
+        # It could outdo a route that all calls are under, and forbids read the call as asked for.
+        said = "a team's own file sends no calls elsewhere: set 'route' in a file without 'team'"
+        form.wrong(said, key="route")
     if team and duties is not None and duties.provider_headers:
         said = "a team's own file adds no 'provider_headers': set them in a file without 'team'"
         form.problems.add(form.at("obligations"), said, key="provider_headers")

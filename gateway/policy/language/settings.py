@@ -43,6 +43,7 @@ _ON_STORE_FAILURE = Shape(
 )
 _REUSE = Shape(
     what="reuse",
+    like="{exact: coalesce, share: principal}",
     about="Which calls may be answered by the reply to another that is exactly alike.",
     keys=(
         Key(

@@ -17,6 +17,7 @@ from gateway.ledger.pseudonyms import week_of
 from gateway.policy import Rule
 from gateway.rehearsal.replays.recorded import Recorded
 from gateway.rehearsal.simulation import Decided
+from gateway.rehearsal.spending import NAMES
 
 _WHO = ("principal.id", "principal.key_id")
 
@@ -48,6 +49,8 @@ class Doubts:
             rule.by_cluster for rule in new.rules
         )
         self._seen: Counter[str] = Counter()
+        self.restarts = 0
+        """Starts of a gateway between two calls, with quotas in its own memory."""
 
     def note(self, record: DecisionRecord, decided: Decided) -> None:
         """Count what is not known of one call."""
@@ -80,6 +83,7 @@ class Doubts:
             *self._of_changes(changed),
             *self._of_likeness(changed["newly_refused"]),
             *self._of_beginnings(first),
+            *self._of_restarts(),
             *self._of_names(first, last),
             *self._of_the_log(unsettled),
         )
@@ -159,6 +163,24 @@ class Doubts:
                 f"What had been used before the first call, {begins}, is what the log says the "
                 f"first time it speaks of it; calls then under way count at the most they could "
                 f"use: {listed(known)}.",
+            )
+
+    def _of_restarts(self) -> Iterator[Doubt]:
+        if not self.restarts:
+            return
+        times = "once" if self.restarts == 1 else f"{self.restarts:,} times"
+        yield _doubt(
+            "restarts",
+            f"The gateway was started again {times}: from there quotas are empty, as they were "
+            "then. A call it cut off counts in budgets at the most it could use, as the ledger "
+            "has it; lines of the moment before a crash may be missing.",
+        )
+        unlinked = [each.rule for each in self._new.budgets if not NAMES.isdisjoint(each.by)]
+        if unlinked:
+            yield _doubt(
+                "unlinked",
+                "Calls without a verified task are in the ledger without a name, so a restart "
+                f"forgets what they used of budgets kept by person or task: {listed(unlinked)}.",
             )
 
     def _of_names(self, first: float, last: float) -> Iterator[Doubt]:

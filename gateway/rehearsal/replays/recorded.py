@@ -32,7 +32,6 @@ _DEFAULTS: Final[Facts] = {
     for name, fact in DECLARED.items()
     if not name.startswith(USAGE)
 }
-_NAMES: Final = _DEFAULTS.keys()
 _AS_ASKED: Final = Terms()
 _UNKNOWN: Final = Deployment(providers={}, models={})
 
@@ -143,10 +142,9 @@ class Recorded:
         )
 
     def _facts(self, record: DecisionRecord) -> Facts:
-        facts = record.facts
-        if not facts.keys() >= _NAMES:
+        facts = {**_DEFAULTS, **record.facts}
+        if len(facts) != len(record.facts):
             self.incomplete += 1
-            facts = _DEFAULTS | facts
         names = self._people.names(record.at_us)
         name = names.get(record.principal)
         if name is None:
@@ -154,10 +152,10 @@ class Recorded:
         else:
             pseudonym = facts["principal.key_id"]
             key = names.get(pseudonym, pseudonym)
-            facts = {**facts, "principal.id": name, "principal.key_id": key}
+            facts["principal.id"], facts["principal.key_id"] = name, key
         if not record.compared and facts[KIND] not in UNCLUSTERED:
             # Nobody asked what it is like: it is like no other, and not like all such calls.
-            facts = facts | {CLUSTER: record.request_id}
+            facts[CLUSTER] = record.request_id
         return facts
 
 

@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias
 from msgspec import Struct
 
 from gateway import metering, policy
-from gateway.ledger import DecisionRecord, SettledRecord
+from gateway.ledger import DecisionRecord, SettledRecord, StartedRecord
 from gateway.ledger.decision_log import Entry
 from gateway.rehearsal.replays import obligations
 from gateway.rehearsal.replays.doubts import Doubt, Doubts
@@ -120,10 +120,12 @@ class Replay:
 
     def add(self, entry: Entry) -> None:
         """Take in the next line of the log."""
-        if isinstance(entry, SettledRecord):
+        if isinstance(entry, DecisionRecord):
+            self._decide(entry)
+        elif isinstance(entry, SettledRecord):
             self._settle(entry)
         else:
-            self._decide(entry)
+            self._start(entry)
 
     def report(self) -> Report:
         """Return what was found so far."""
@@ -242,6 +244,11 @@ class Replay:
             if self._waiting[first].at + WAITED_S > waiting.at:
                 break
             del self._waiting[first]
+
+    def _start(self, started: StartedRecord) -> None:
+        self._rerun.restart(started)
+        if self._calls and not started.shared:
+            self._doubts.restarts += 1
 
     def _settle(self, settled: SettledRecord) -> None:
         waiting = self._waiting.pop(settled.request_id, None)

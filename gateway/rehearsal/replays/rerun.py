@@ -10,7 +10,7 @@ from collections import deque
 from typing import Final
 
 from gateway import metering, policy
-from gateway.ledger import DecisionRecord, SettledRecord
+from gateway.ledger import DecisionRecord, SettledRecord, StartedRecord
 from gateway.ledger.decision_log import received_ms
 from gateway.rehearsal.replays.recorded import Recorded
 from gateway.rehearsal.replays.seeds import Seeds
@@ -44,6 +44,13 @@ class Rerun:
         if policies.digest != self.simulation.policies.digest:
             self.simulation.policies = policies
             self._seeds.under(policies)
+
+    def restart(self, started: StartedRecord) -> None:
+        """Begin anew, as a gateway does whose quotas were in its own memory."""
+        if not started.shared:
+            now = started.at_us / 1e6
+            self._pass_time(now)
+            self.simulation.restart(now)
 
     def decide(self, record: DecisionRecord) -> Decided:
         """Return what is decided about a recorded call now."""

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from gateway import policy
-from gateway.ledger import DecisionRecord, SettledRecord
+from gateway.ledger import DecisionRecord, SettledRecord, StartedRecord
 from gateway.ledger.decision_log import Entry
 from gateway.rehearsal.replays.people import Distinct, People
 from gateway.rehearsal.replays.tallies import Row, usd
@@ -82,6 +82,8 @@ def shadows(
         if isinstance(record, SettledRecord):
             for each in waiting.pop(record.request_id, (0.0, []))[1]:
                 each.row.cost_nano_usd += record.cost_nano_usd
+            continue
+        if isinstance(record, StartedRecord):
             continue
         touched = [counted[rule] for rule in record.would_have if rule in counted]
         if touched:

@@ -3,7 +3,7 @@ Whether the policies that were in force give back what was recorded.
 
 It is the test of every replay: each call is decided again by the very policies that decided it,
 and must come out the same. Where it does not, something was counted that the log does not hold:
-a restart, another replica, a period that began before it.
+another replica, a period that began before it, a line lost in a crash.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from gateway import policy
-from gateway.ledger import DecisionRecord, SettledRecord
+from gateway.ledger import DecisionRecord, StartedRecord
 from gateway.ledger.decision_log import Entry
 from gateway.rehearsal.replays.people import People
 from gateway.rehearsal.replays.recorded import Places, Recorded
@@ -51,10 +51,25 @@ class Verification:
 
     def add(self, entry: Entry) -> None:
         """Take in the next line of the log."""
-        if isinstance(entry, SettledRecord):
-            if self._rerun is not None:
-                self._rerun.settle(entry, entry.cost_nano_usd)
-            return
+        if isinstance(entry, DecisionRecord):
+            self._decide(entry)
+        elif self._rerun is None:
+            pass  # nothing is drawn yet
+        elif isinstance(entry, StartedRecord):
+            self._rerun.restart(entry)
+        else:
+            self._rerun.settle(entry, entry.cost_nano_usd)
+
+    def found(self) -> Verified:
+        """Return what came out so far."""
+        return Verified(
+            calls=self._calls,
+            same=self._same,
+            unknown=self._unknown,
+            differing=tuple(self._differing),
+        )
+
+    def _decide(self, entry: DecisionRecord) -> None:
         policies = self._of(entry.policy)
         if policies is None:
             self._unknown += 1
@@ -67,15 +82,6 @@ class Verification:
             self._same += 1
         elif len(self._differing) < EXAMPLES_MAX:
             self._differing.append(entry.request_id)
-
-    def found(self) -> Verified:
-        """Return what came out so far."""
-        return Verified(
-            calls=self._calls,
-            same=self._same,
-            unknown=self._unknown,
-            differing=tuple(self._differing),
-        )
 
     def _of(self, digest: str) -> policy.PolicySet | None:
         if digest not in self._found:

@@ -35,12 +35,15 @@ def log(
     opened: Callable[[], Connection], since_us: int, until_us: int, *, shadowed: bool
 ) -> Iterator[decision_log.Entry]:
     """Yield what was decided in a window and how it was settled, in the order written."""
+    read, is_within = decision_log.entry, decision_log.is_within
     for row in _rows(opened, since_us, 0):
-        for line in filter(decision_log.tells_of_shadows, row.lines) if shadowed else row.lines:
-            entry = _entry(line)
-            if since_us <= entry.at_us < until_us or decision_log.is_within(
-                entry, since_us, until_us
-            ):
+        lines = filter(decision_log.tells_of_shadows, row.lines) if shadowed else row.lines
+        try:
+            entries = [read(line) for line in lines]
+        except msgspec.ValidationError:
+            raise _corrupt() from None
+        for entry in entries:
+            if since_us <= entry.at_us < until_us or is_within(entry, since_us, until_us):
                 yield entry
 
 
@@ -94,10 +97,14 @@ def _entry(line: bytes) -> decision_log.Entry:
     try:
         return decision_log.entry(line)
     except msgspec.ValidationError:
-        raise LedgerCorrupt(
-            "the decision log holds a line that is no decision, or another version's: read it"
-            " with the version that wrote it"
-        ) from None
+        raise _corrupt() from None
+
+
+def _corrupt() -> LedgerCorrupt:
+    return LedgerCorrupt(
+        "the decision log holds a line that is no decision, or another version's: read it"
+        " with the version that wrote it"
+    )
 
 
 def _rows(opened: Callable[[], Connection], since_us: int, first: int) -> Generator[_Row]:
@@ -126,8 +133,8 @@ def _place(after: str) -> tuple[int, int]:
     row_id, _, number = after.partition(".")
     if not after:
         return 0, 0
-    if not (row_id.isascii() and row_id.isdigit() and number.isascii() and number.isdigit()):
-        raise InvalidRequest("`after` is what the page before ended with: send it as it was")
-    if len(after) > 30:  # noqa: PLR2004  # two 64-bit numbers of a log this large
+    digits = row_id.isascii() and row_id.isdigit() and number.isascii() and number.isdigit()
+    # Two whole numbers as SQLite holds them.
+    if not (digits and len(after) <= 40 and max(int(row_id), int(number)) < 2**63):  # noqa: PLR2004  # see above
         raise InvalidRequest("`after` is what the page before ended with: send it as it was")
     return int(row_id), int(number)

@@ -22,7 +22,7 @@ import msgspec
 
 from gateway import ledger
 from gateway.errors import ConfigError, LedgerUnavailable
-from gateway.ledger import hours, projection, pseudonyms
+from gateway.ledger import decision_log, hours, projection, pseudonyms
 from gateway.stores.sqlite import ledger_file
 from gateway.stores.sqlite.ledger_file import SQL, Connection
 from gateway.stores.sqlite.reading import Reading, leaf_at
@@ -56,7 +56,7 @@ class Ledger:
         self._connection = connection
         self._lock = lock
         self._clock = clock
-        self._replica = "r" + random(4).hex()
+        self.replica = "r" + random(4).hex()
         self._seq = 0
         month = pseudonyms.month_of(int((clock() - 86_400) * 1_000_000))
         known = [
@@ -64,7 +64,7 @@ class Ledger:
             for principal, month, salt in connection.execute(SQL["salts_since"], (month,))
         ]
         self._names = pseudonyms.Names(secret=secret, random=random, known=known)
-        self._writer = Writer(connection, replica=self._replica, clock=clock)
+        self._writer = Writer(connection, replica=self.replica, clock=clock)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lines: list[bytes] = []
         self._records: list[ledger.Leaf] = []
@@ -134,7 +134,7 @@ class Ledger:
     def stamp(self) -> tuple[str, int]:
         """Return this replica's name and its next sequence number; `append` what you stamp."""
         self._seq += 1
-        return self._replica, self._seq
+        return self.replica, self._seq
 
     def append(self, record: ledger.Leaf, *, urgent: bool = True) -> asyncio.Future[None]:
         """
@@ -164,7 +164,7 @@ class Ledger:
         if self._urgent and not self._armed and not self._writing:
             self._arm()
 
-    def note(self, record: ledger.DecisionRecord | ledger.SettledRecord) -> None:
+    def note(self, record: decision_log.Entry) -> None:
         """Add to the decision log; it is written with the next slice that is put in order."""
         if self._writer.failed is None:
             self._writer.decisions.append((record.at_us, ledger.encode(record)))

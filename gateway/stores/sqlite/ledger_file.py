@@ -15,6 +15,7 @@ import apsw
 
 from gateway import ledger
 from gateway.errors import ConfigError, LedgerUnavailable
+from gateway.ledger.decision_log import Entry
 from gateway.stores.sqlite import connection, queries
 
 SQL = queries.load("ledger.sql")
@@ -132,5 +133,5 @@ class OfflineLedger:
         assert isinstance(record, ledger.Reveal)
         self.append_now(record)
 
-    def note(self, record: ledger.DecisionRecord | ledger.SettledRecord) -> None:
+    def note(self, record: Entry) -> None:
         """Commands decide nothing, so there is nothing to note."""

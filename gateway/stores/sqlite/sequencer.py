@@ -44,12 +44,8 @@ _INTENT = attrgetter(
 _REFUSAL = attrgetter(
     "attempt_id", "received_at_us", "principal", "team", "task_id", "root_id", "model_requested"
 )
-_NOT_LEAVES = (
-    ledger.CostIntent,
-    ledger.CostSettle,
-    ledger.DecisionRecord,
-    ledger.SettledRecord,
-)
+_NOTED = (ledger.DecisionRecord, ledger.SettledRecord, ledger.StartedRecord)
+_NOT_LEAVES = (ledger.CostIntent, ledger.CostSettle, *_NOTED)
 _ENTRY_WIDTH = 13
 _OPEN = (None, 0, 0)
 
@@ -140,7 +136,7 @@ class Sequencer:
             if kind is ledger.CostIntent or kind is ledger.CostSettle:
                 part.costs.append(record)  # type: ignore[arg-type]  # as was just asked
                 continue
-            if kind is ledger.DecisionRecord or kind is ledger.SettledRecord:
+            if kind in _NOTED:
                 part.decisions.append((record.at_us, line))  # type: ignore[union-attr]  # as asked
                 continue
             lines.append(line)

@@ -82,7 +82,7 @@ def test_what_cannot_be_read_is_told_a_line_each(folder: Path) -> None:
         "symbolic links",
         "No such file",
         "no plain file",
-        "not UTF-8 (byte 0)",
+        "f.yaml:1:1: read the byte 0xFF, expected UTF-8: save the file as UTF-8",
         "larger than",
     ]
     assert [part for line, part in zip(lines, wanted, strict=True) if part in line] == wanted
@@ -123,3 +123,42 @@ def test_a_file_is_its_own_folder_and_no_folder_is_none(folder: Path, tmp_path: 
 
 def test_without_a_folder_the_shipped_set_is_read() -> None:
     assert "policies/default.yaml" in [name for name, _ in folders.policy_files(None)]
+
+
+def test_a_teams_file_is_no_link_out_of_the_folder(folder: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("version: 1\n")
+    link = folder / "teams" / "payments.yaml"
+    link.symlink_to(secret)
+    with pytest.raises(ConfigError, match=r"payments\.yaml: a link out of the folder of policies"):
+        folders.policy_files(folder)
+
+
+@pytest.mark.parametrize("place", ["..data", "teams/..data"])
+def test_a_teams_file_may_be_a_link_as_kubernetes_makes_them(folder: Path, place: str) -> None:
+    (folder / place).mkdir()
+    (folder / place / "payments.yaml").write_text("team: payments\n")
+    (folder / "teams" / "payments.yaml").symlink_to(folder / place / "payments.yaml")
+    assert ("policies/teams/payments.yaml", "team: payments\n") in folders.policy_files(folder)
+
+
+@pytest.mark.parametrize("name", ["team", "Teams", "TEAM"])
+def test_a_folder_of_teams_with_another_name_is_a_mistake(folder: Path, name: str) -> None:
+    (folder / name).mkdir()
+    assert "policies/b.yaml" in names(folder), "without a policy in it, it is anything"
+    (folder / name / "payments.yaml").write_text(TEXT)
+    with pytest.raises(ConfigError) as caught:
+        folders.policy_files(folder)
+    assert str(caught.value) == (
+        f"{folder / name}: a folder that is not read, expected teams/: "
+        "rules that are passed over bind nobody"
+    )
+
+
+def test_a_byte_that_is_no_utf_8_is_told_with_its_line_and_column(folder: Path) -> None:
+    (folder / "b.yaml").write_bytes("version: 1\r\n# Gr\u00fc\u00dfe".encode() + b" \xfc\n")
+    with pytest.raises(ConfigError) as caught:
+        folders.policy_files(folder)
+    assert str(caught.value) == (
+        f"{folder / 'b.yaml'}:2:9: read the byte 0xFC, expected UTF-8: save the file as UTF-8"
+    )

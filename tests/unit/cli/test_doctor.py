@@ -82,13 +82,24 @@ def test_not_ready_says_why(scripted: Scripted) -> None:
     )
 
 
-def test_a_refused_reload_is_a_warning_with_its_first_line(scripted: Scripted) -> None:
-    reload = {"succeeded": False, "error": "default.yaml:3:1: no such fact\nmore"}
+def test_a_refused_reload_is_a_warning_and_admins_read_its_first_mistake(
+    scripted: Scripted,
+) -> None:
+    reload = {"succeeded": False, "error": "default.yaml:3:1 and 1 more"}
     healthy(scripted).says("GET /health/ready", {"ready": True, "reload": reload})
+    developers = states(scripted)
+    scripted.says(
+        "GET /api/whoami", {**WHO, "reload_error": "default.yaml:3:1: no such fact\nmore"}
+    )
+    admins = states(scripted)
 
-    state, said = states(scripted)["ready"]
-    assert state == "warn"
-    assert said.endswith("default.yaml:3:1: no such fact")
+    said = "the last reload was refused: default.yaml:3:1 and 1 more"
+    assert developers["ready"] == admins["ready"] == ("warn", said)
+    assert "reload" not in developers
+    assert admins["reload"] == (
+        "warn",
+        "default.yaml:3:1: no such fact (and 1 more: `goodgate policy check`)",
+    )
 
 
 def test_a_wrong_clock_is_a_warning(scripted: Scripted) -> None:

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from gateway import identity, ledger, policy
+from gateway.app import folders
 from gateway.cli.policy import replaying, shadowing
 from gateway.cli.terminal import WrongUse
 from gateway.ledger.decision_log import Entry
@@ -112,6 +113,20 @@ def test_a_folder_is_replayed_with_people_joined_and_unnamed(
     assert "no-streams task_closed 1 1 0.002000" in lines
     assert "What this replay cannot know:" in lines
     assert "alice" not in out.replace("not-alice", "")
+
+
+def test_over_http_the_policies_that_are_named_may_be_those_in_force(
+    run: Command, new: str, scripted: Scripted
+) -> None:
+    """They are the only copy a machine without the gateway's data may have."""
+    digest = policy.load(folders.policy_files(Path(new))).digest
+    records = [{**msgspec.to_builtins(each), "policy": digest} for each in calls()]
+    scripted.says("GET /api/whoami", {"policy": digest})
+    scripted.says("GET /api/decisions", {"records": records, "after": ""})
+    where = {"GOODGATE_URL": scripted.url, "GOODGATE_KEY": "gg_key"}
+    code, out, _ = run("policy", "replay", new, *WINDOW, "--verify", "--json", **where)
+    verified = json.loads(out)["verified"]
+    assert (code, verified["calls"], verified["unknown"]) == (0, 4, 0)
 
 
 def test_over_http_conditions_on_names_are_said_not_to_be_known(

@@ -59,7 +59,17 @@ MESSAGES = [
     ),
     (
         "rules:\n  - id: x\n   effect: y\n",
-        "3:4: read 'effect:', expected '- ', indented as line 2 (column 3)",
+        (
+            "3:4: read 'effect:', expected '- ', indented as line 2 (column 3): if it belongs to "
+            "the item above, indent it as that one's first key (column 5)"
+        ),
+    ),
+    (
+        "rules:\n  - id: x\n    when: y\n  effect: z\n",
+        (
+            "4:3: read 'effect:', expected '- ', indented as line 2 (column 3): if it belongs to "
+            "the item above, indent it as that one's first key (column 5)"
+        ),
     ),
     (
         "a: [1",

@@ -8,13 +8,15 @@ import pytest
 from gateway import ledger
 from gateway.ledger import decision_log
 from gateway.ledger.decision_log import OUTCOMES_AFTER_US, entry, received_ms, within
-from tests.unit.rehearsal.records import AT_US, decision, request_id, settled
+from tests.unit.rehearsal.records import AT_US, decision, request_id, settled, started
 
 ONE = decision(1, would_have=("shadow",))
 AN_OUTCOME = settled(ONE)
 
 
-@pytest.mark.parametrize("record", [ONE, AN_OUTCOME, decision(2, facts={"task.id": 'a"b'})])
+@pytest.mark.parametrize(
+    "record", [ONE, AN_OUTCOME, started(), decision(2, facts={"task.id": 'a"b'})]
+)
 def test_a_line_is_read_back_as_what_it_holds(record: decision_log.Entry) -> None:
     assert entry(ledger.encode(record)) == record
     assert entry(json.dumps(msgspec.to_builtins(record), indent=1).encode()) == record
@@ -27,7 +29,9 @@ def test_no_text_makes_a_decision_look_like_an_outcome() -> None:
     assert decision_log.tells_of_shadows(line)
 
 
-@pytest.mark.parametrize("line", [b"", b"{}", b"[]", b'{"kind":"settled"}', b"\xff", b'{"at_us":'])
+@pytest.mark.parametrize(
+    "line", [b"", b"{}", b"[]", b'{"kind":"settled"}', b'{"kind":"started"}', b"\xff", b'{"at_us":']
+)
 def test_what_is_no_such_line_is_refused(line: bytes) -> None:
     with pytest.raises((msgspec.MsgspecError, UnicodeDecodeError)):
         entry(line)
@@ -39,6 +43,7 @@ def test_a_window_holds_its_decisions_and_the_outcomes_of_the_hour_after() -> No
     log += [settled(late, after_s=OUTCOMES_AFTER_US / 1e6)]
     assert list(within(log, AT_US, AT_US + 10_000_000)) == [early, log[3]]
     assert list(within(log, AT_US + 1, AT_US + 10_000_001)) == [late, log[3], log[4]]
+    assert list(within([started(), started(seconds=10)], AT_US, AT_US + 1)) == [started()]
 
 
 def test_only_decisions_that_shadow_rules_were_against_tell_of_shadows() -> None:

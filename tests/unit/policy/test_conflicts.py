@@ -58,11 +58,11 @@ def test_rules_that_cannot_be_in_each_others_way_may_stand(one: str, two: str) -
 
 
 def test_the_files_of_two_teams_are_apart_and_that_of_everybody_is_not() -> None:
-    route = "{id: %s, route: {model: x}}"
-    mine = ("teams/a.yaml", file(route % "a", team="a"))
-    theirs = ("teams/b.yaml", file(route % "b", team="b"))
+    header = "{id: %s, obligations: {reply_headers: {x-a: of-%s}}}"
+    mine = ("teams/a.yaml", file(header % ("a", "a"), team="a"))
+    theirs = ("teams/b.yaml", file(header % ("b", "b"), team="b"))
     assert len(policy.load([mine, theirs]).rules) == 2
-    lines = told(mine, theirs, ("all.yaml", file(route % "c")))
+    lines = told(mine, theirs, ("all.yaml", file(header % ("c", "c"))))
     assert [line.split(": ")[0] for line in lines] == ["teams/a.yaml:4:13", "teams/b.yaml:4:13"]
 
 

@@ -290,7 +290,14 @@ IN_TEAMS = "a file in teams/ is the team's it is named for"
                 "without spaces and slashes"
             ),
         ),
-        ("teams/web.yaml", "[]", "1:1: read a list, expected a policy file: a mapping"),
+        (
+            "teams/web.yaml",
+            "[]",
+            (
+                "1:1: read a list, expected a policy file: "
+                "a mapping such as `version: 1` and `rules: []`"
+            ),
+        ),
         (
             "teams/web.yaml",
             "version: 1\nteam: web\ndisconnect: drian\n",
@@ -308,6 +315,14 @@ IN_TEAMS = "a file in teams/ is the team's it is named for"
             "teams/web.yaml",
             "version: 1\nteam: web\nrules: [{id: a, obligations: {provider_headers: {a: b}}}]\n",
             "3:31: a team's own file adds no 'provider_headers': set them in a file without 'team'",
+        ),
+        (
+            "teams/web.yaml",
+            "version: 1\nteam: web\nrules: [{id: a, route: {model: gpt-5, priority: 1000}}]\n",
+            (
+                "3:17: a team's own file sends no calls elsewhere: "
+                "set 'route' in a file without 'team'"
+            ),
         ),
     ],
 )

@@ -159,8 +159,8 @@ def _rule(draw: st.DrawFn, priority: int) -> dict[str, Any]:
     )
     if draw(st.integers(0, 5)):
         rule["when"] = draw(NO_KIND if settled_before else ANY_KIND)
-    # A team's own file adds no headers to what a provider is sent.
-    if "provider_headers" not in rule.get("obligations", {}):
+    # A team's own file sends no calls elsewhere, and adds no headers to what a provider is sent.
+    if "route" not in rule and "provider_headers" not in rule.get("obligations", {}):
         team = draw(st.sampled_from(["", "", "", "payments", "web"]))
         rule |= {"team": team} if team else {}
     return rule

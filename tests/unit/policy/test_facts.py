@@ -1,5 +1,6 @@
 """The facts of a call: all declared, all of their type, and no others."""
 
+import sys
 from decimal import Decimal
 
 import pytest
@@ -81,6 +82,21 @@ def test_a_client_is_the_first_product_it_names_itself_by(sent: bytes, client: s
         made, cases.ALICE, cases.LINKED, cases.RESERVE, cases.NOW, tool_results_only=False
     )
     assert found["call.client"] == client
+
+
+def test_little_of_a_user_agent_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[int] = []
+
+    def client(sent: bytes) -> str:
+        looked_at.append(len(sent))
+        return ""
+
+    monkeypatch.setattr(sys.modules["gateway.policy.facts"], "_client", client)
+    made = cases.call()
+    headers = {b"user-agent": b"curl/8 " + b"x" * 30_000}
+    made = structs.replace(made, inbound=structs.replace(made.inbound, headers=headers))
+    policy.facts(made, cases.ALICE, cases.LINKED, cases.RESERVE, cases.NOW, tool_results_only=False)
+    assert looked_at == [64]
 
 
 def test_usage_is_told_of_those_the_ledger_can_count_again() -> None:

@@ -72,3 +72,12 @@ def test_no_rule_may_set_what_never_travels_to_a_provider() -> None:
     kept = (*sent._ONE_CONNECTION, *sent._OF_THE_CALLER, *sent._OF_THE_WAY, *sent._GATEWAYS)
     for name in (*kept, b"baggage"):
         assert headers.why_not(name.decode(), headers.PROVIDER), name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["alt-svc", "location", "refresh", "x-accel-redirect", "x-sendfile", "access-control-max-age"],
+)
+def test_a_reply_has_no_header_that_a_proxy_or_a_client_would_act_on(name: str) -> None:
+    assert headers.why_not(name, headers.REPLY).startswith("a proxy or a client would act on it")
+    assert re.fullmatch(headers.pattern(headers.REPLY), name) is None

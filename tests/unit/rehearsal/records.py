@@ -62,3 +62,9 @@ def settled(
         "request_id": record.request_id,
     }
     return ledger.SettledRecord(**(fields | changes))
+
+
+def started(*, seconds: float = 0.0, shared: bool = False) -> ledger.StartedRecord:
+    """Return that a gateway was started."""
+    at_us = AT_US + round(seconds * 1_000_000)
+    return ledger.StartedRecord(at_us=at_us, replica="r1", shared=shared)

@@ -16,7 +16,7 @@ from gateway.rehearsal.replays.recorded import Places
 from gateway.rehearsal.replays.replay import Report, replay
 from gateway.rehearsal.replays.verification import verify
 from gateway.settings.deployment import Deployment, ModelEntry
-from tests.unit.rehearsal.records import decision, request_id, rules, settled
+from tests.unit.rehearsal.records import decision, request_id, rules, settled, started
 from tests.unit.rehearsal.traffic import Traffic, decisions
 
 AT_ONCE = 250
@@ -283,3 +283,17 @@ def test_the_policies_calls_were_decided_by_are_counted(monkeypatch: pytest.Monk
     report = replayed(log, PLAIN)
     assert report.recorded_under == {"sha256:a": 2, "sha256:b": 2}
     assert report.calls == 5
+
+
+def test_restarts_are_told_and_what_they_forget() -> None:
+    team = "{id: team, budget: {calls: 9, period: day, by: [team]}}"
+    task = "{id: task, budget: {calls: 9, period: day, by: [task]}}"
+    log: list[Entry] = [started(), decision(1), started(seconds=1), decision(2, seconds=2)]
+    report = replayed(log, rules(team))
+    assert {"restarts"} == {"restarts", "unlinked"} & {*codes(report)}
+    report = replayed([*log, started(seconds=3)], rules(team, task))
+    told = {doubt.code: doubt.text for doubt in report.doubts}
+    assert "started again 2 times" in told["restarts"]
+    assert told["unlinked"].endswith("task: task.")
+    assert "restarts" not in codes(replayed(log[:2], rules(task)))
+    assert "restarts" not in codes(replayed([log[1], started(shared=True)], rules(task)))

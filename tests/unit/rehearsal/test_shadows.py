@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from gateway.rehearsal.replays.people import People
 from gateway.rehearsal.replays.shadows import WAITED_S, Shadow, shadows
-from tests.unit.rehearsal.records import decision, rules, settled
+from tests.unit.rehearsal.records import decision, rules, settled, started
 
 POLICIES = rules(
     "{id: budget, mode: shadow, budget: {calls: 1, period: week, by: [team]}}",
@@ -20,7 +20,7 @@ def test_every_shadow_rule_in_force_is_told_of_also_one_that_did_nothing() -> No
     two = decision(2, would_have=("budget", "gone"), facts={"principal.team": "b"})
     three = decision(3, would_have=("budget",), facts={"principal.id": "bob"})
     plain = decision(4)
-    log = [one, two, settled(one), plain, settled(plain), settled(two), three]
+    log = [one, two, started(), settled(one), plain, settled(plain), settled(two), three]
     found = shadows(log, POLICIES)
     assert found.policy == POLICIES.digest
     away, budget, quiet = found.rules

@@ -179,3 +179,54 @@ def test_a_decision_is_that_of_the_plan() -> None:
     call = asked(1, facts={"call.stream": True})
     plan = policy.plan(policies, call.facts, RESERVE, AT)
     assert Simulation(policies).decide(call).decision == policy.decide(plan, ())
+
+
+LINKED = {"task.evidence": "verified"}
+
+
+def test_a_restart_empties_quotas_and_counts_budgets_again_from_the_ledger() -> None:
+    made = Simulation(
+        rules(
+            "{id: at-once, quota: {concurrent: 1, by: []}}",
+            "{id: rate, quota: {calls: 2, per: 1h, by: []}}",
+            "{id: spent, budget: {tokens: 9000, period: day, by: [principal]}}",
+        )
+    )
+
+    def remaining(number: int, **changes: Any) -> tuple[int, ...]:
+        readings = made.decide(asked(number, facts=LINKED, **changes)).readings
+        return tuple(each.remaining for each in readings)
+
+    assert remaining(1) == (0, 1, 7_000)
+    made.settle("r1", Usage(input_tokens=20, output_tokens=30), 5, AT)
+    assert remaining(2) == (0, 0, 6_950)
+    made.restart(AT)
+    assert made.held == 0
+    made.settle("r2", Usage(), 0, AT)  # its process is gone: nothing is settled any more
+    assert remaining(3) == (0, 1, 4_950)
+    made.release("r3", AT)
+    made.restart(AT)
+    assert remaining(4, served="coalesced") == (1,)
+    made.restart(AT)
+    assert remaining(5) == (0, 1, 4_950)
+
+
+def test_what_the_log_told_of_a_budget_outlives_a_restart() -> None:
+    made = Simulation(rules("{id: spent, budget: {calls: 9, period: day, by: [principal]}}"))
+    draw = drawing.draw(made.policies.rule("spent"), whole({}, AT), 0, AT)
+    made.seed(draw, 3)
+    for number in (1, 2):
+        made.restart(AT)
+        made.decide(asked(number, facts=LINKED))
+        assert made.level(draw) == 3 + number
+    made.restart(AT)
+    made.decide(asked(3, facts={"principal.id": "bob"}))
+    assert made.level(draw) == 5
+
+
+def test_a_call_its_key_refused_is_no_call_for_the_ledger() -> None:
+    made = Simulation(rules("{id: spent, budget: {calls: 9, period: day, by: [principal]}}"))
+    made.decide(asked(1, facts=LINKED, by_key=True, held=True))
+    made.restart(AT)
+    [reading] = made.decide(asked(2, facts=LINKED)).readings
+    assert reading.remaining == 8

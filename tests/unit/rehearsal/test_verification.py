@@ -3,9 +3,10 @@
 import msgspec
 import pytest
 
+from gateway.ledger.decision_log import Entry
 from gateway.rehearsal.replays import verification
 from gateway.rehearsal.replays.verification import same, verify
-from tests.unit.rehearsal.records import decision, rules, settled
+from tests.unit.rehearsal.records import decision, rules, settled, started
 
 RATE = rules("{id: rate, quota: {concurrent: 1, by: [principal]}}")
 FORBID = rules("{id: no, effect: forbid, code: task_closed}")
@@ -27,6 +28,18 @@ def test_calls_before_and_after_a_reload_are_decided_by_their_own_policies() -> 
     ]
     found = verify(log, KNOWN.get)
     assert (found.calls, found.same, found.unknown, found.differing) == (4, 4, 0, ())
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_gateway_that_was_started_again_has_empty_quotas_unless_they_are_shared(
+    shared: bool,  # noqa: FBT001  # a parameter of pytest's
+) -> None:
+    first, *others = (decision(n, policy=RATE.digest, seconds=n) for n in range(3))
+    again = started(seconds=1, shared=shared)
+    log: list[Entry] = [started(), first, again, others[0], settled(others[0])]
+    found = verify([*log, others[1]], KNOWN.get)
+    assert found.calls == 3
+    assert (found.same == 3) is not shared
 
 
 def test_calls_of_policies_nobody_knows_are_neither_the_same_nor_different() -> None:

@@ -1,6 +1,9 @@
 """
 Random traffic through the real line: calls that overlap, fail, are refused or share a reply.
 
+Now and then the gateway ends, at rest or in the middle of calls, and another one goes on from
+the same ledger with quotas that are empty.
+
 `python -m tests.unit.rehearsal.traffic 100000` decides so many again, by the policies that were
 in force, and prints how many came out as they were recorded.
 """
@@ -12,13 +15,21 @@ import sys
 from collections.abc import AsyncGenerator
 
 from gateway import ledger, policy
+from gateway.app.budgets import Seeding
 from gateway.errors import GatewayError, ProviderTimeout
+from gateway.ledger import hours, projection
 from gateway.ledger.decision_log import Entry
-from gateway.pipeline import Answer
+from gateway.passage import Snapshot
+from gateway.pipeline import Answer, Gateway
+from gateway.ports import Outside
 from gateway.rehearsal.replays.people import People
 from gateway.rehearsal.replays.verification import verify
+from gateway.repeats import Repeats
+from gateway.sharing import Flights
+from gateway.stores.memory import MemoryQuotas
+from gateway.stores.memory_ledger import MemoryLedger
 from gateway.values import Call, Reply, Target
-from tests.playbook import START, WHOLE, Playbook, ScriptedUpstream
+from tests.playbook import OBSERVER, PEPPER, SECRET, START, WHOLE, Playbook, ScriptedUpstream
 
 PEOPLE = ("alice", "bob", "carol", "dave")
 TEAMS = {"alice": "parsers", "bob": "parsers", "carol": "payments", "dave": "search"}
@@ -92,6 +103,45 @@ def rules(dice: random.Random) -> str:
     return f"version: 1\nreuse: {{exact: {reuse}}}\nrules:\n{listed}\n"
 
 
+class Process:
+    """A gateway's hold on a ledger that outlives it."""
+
+    def __init__(self, kept: MemoryLedger) -> None:
+        self.kept = kept
+        self.is_gone = False
+
+    def stamp(self) -> tuple[str, int]:
+        """Return the next stamp."""
+        return self.kept.stamp()
+
+    def append(self, record: ledger.Leaf, *, urgent: bool = True) -> asyncio.Future[None]:
+        """Append, unless the process is gone."""
+        if not self.is_gone:
+            return self.kept.append(record, urgent=urgent)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+    def expedite(self) -> None:
+        """Do nothing: it is durable."""
+
+    def note(self, record: Entry) -> None:
+        """Note, unless the process is gone."""
+        if not self.is_gone:
+            self.kept.note(record)
+
+
+def settle_orphans(kept: MemoryLedger, now_us: int) -> None:
+    """Settle what has no settle, as a ledger does that is opened after a crash."""
+    leaves = [ledger.decode(line) for line in kept.leaves()]
+    settled = {each.attempt_id for each in leaves if isinstance(each, ledger.Settle)}
+    for each in leaves:
+        if isinstance(each, ledger.Intent) and each.attempt_id not in settled:
+            kept.add(projection.orphan(each, kept.stamp(), now_us))
+    for cost in hours.fold(kept._costs, lambda _: None).opened.values():
+        kept.add(hours.orphan(cost, kept.stamp()))
+
+
 class Traffic:
     """A gateway under random load."""
 
@@ -100,12 +150,9 @@ class Traffic:
         self.text = rules(self.dice) if text is None else text
         self.play = Playbook(self.text)
         self.upstream = BusyUpstream(self.dice)
-        self.play.gateway.snapshot = type(self.play.gateway.snapshot)(
-            policies=policy.load([("default.yaml", self.text)]),
-            upstream=self.upstream,
-            prices=self.play.gateway.snapshot.prices,
-        )
-        self.policies = self.play.gateway.snapshot.policies
+        self.policies = policy.load([("default.yaml", self.text)])
+        self.restarts = 0
+        self._put_together()
         self.now_us = round(START * 1_000_000)
         self.keys = [
             self.play.new_key(name, team=TEAMS[name], models=["gpt-4o"] if name == "dave" else [])
@@ -120,6 +167,8 @@ class Traffic:
         """Return the decision log of so many calls."""
         while count > 0:
             self._tick()
+            if self.dice.random() < 0.004:
+                await self._restart()
             if self.dice.random() < 0.6:
                 count -= 1
                 self._ask()
@@ -129,12 +178,7 @@ class Traffic:
                 next(iter(self.jobs)).cancel()
             for _ in range(self.dice.randint(1, 4)):
                 await asyncio.sleep(0)
-        while self.jobs:
-            self._tick()
-            for each in self.upstream.open:
-                each.set()
-            self.upstream.open.clear()
-            await asyncio.sleep(0)
+        await self._end()
         return list(self.play.ledger.decision_log())
 
     def people(self) -> People:
@@ -143,6 +187,55 @@ class Traffic:
             self.play.ledger.weekly,
             principals=PEOPLE,
             keys=[key.split("_")[1] for key in self.keys],
+        )
+
+    async def _end(self) -> None:
+        """Let all calls come to their end."""
+        while self.jobs:
+            self._tick()
+            for each in self.upstream.open:
+                each.set()
+            self.upstream.open.clear()
+            await asyncio.sleep(0)
+
+    async def _restart(self) -> None:
+        """End the gateway, half the time in the middle of calls, and start another."""
+        if self.dice.random() < 0.5:
+            self.process.is_gone = True
+            for job in self.jobs:
+                job.cancel()
+        await self._end()
+        self._tick()
+        self.restarts += 1
+        settle_orphans(self.play.ledger, self.now_us)
+        self._put_together()
+        started = ledger.StartedRecord(at_us=self.now_us, replica="memory", shared=False)
+        self.play.ledger.note(started)
+        seeding = Seeding(self.play.quotas, self.play.ledger, lambda: self.play.now)  # type: ignore[arg-type]  # it has what is asked of a ledger
+        await seeding.seed(self.policies)
+
+    def _put_together(self) -> None:
+        play, earlier = self.play, self.play.gateway.snapshot
+        self.process = Process(play.ledger)
+        play.quotas = MemoryQuotas()
+        outside = Outside(
+            keys=play.registry.keys,
+            tasks=play.registry.tasks,
+            quotas=play.quotas,
+            ledger=self.process,
+            pseudonyms=play.ledger,
+            tally=play.tally,
+            clock=lambda: play.now,
+            new_id=play.new_id,
+        )
+        play.gateway = Gateway(
+            snapshot=Snapshot(
+                policies=self.policies, upstream=self.upstream, prices=earlier.prices
+            ),
+            outside=outside,
+            repeats=Repeats(outside, observer=OBSERVER, flights=Flights(), secret=SECRET),
+            credentials=play.credentials,
+            pepper=PEPPER,
         )
 
     def _tick(self) -> None:
@@ -182,14 +275,15 @@ def decisions(log: list[Entry]) -> list[ledger.DecisionRecord]:
 
 
 async def _exact(count: int, at_once: int = 2_000) -> int:
-    same = total = 0
+    same = total = restarts = 0
     for seed in range(-(-count // at_once)):
         traffic = Traffic(seed)
         log = await traffic.run(min(at_once, count - total))
         known = {traffic.policies.digest: traffic.policies}
         found = verify(log, known.get, traffic.people())
         same, total = same + found.same, total + found.calls
-    print(f"{same:,} of {total:,} decisions came out as they were recorded")
+        restarts += traffic.restarts
+    print(f"{same:,} of {total:,} decisions came out as recorded, over {restarts:,} restarts")
     return int(same != total)
 
 
