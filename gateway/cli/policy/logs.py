@@ -60,10 +60,12 @@ def opened(desk: Desk, data: Path | None, files: Sequence[Path], given: Policies
     log = _opened(desk, data, files)
     if given is None:
         return log
-    # What an admin names is often what is in force, and the only copy on their machine.
-    return msgspec.structs.replace(
-        log, policies=lambda digest: _same(given, digest) or log.policies(digest)
-    )
+
+    def known(digest: str) -> Policies:
+        # What an admin names is often what is in force, and the only copy on their machine.
+        return _same(given, digest) or log.policies(digest)
+
+    return msgspec.structs.replace(log, policies=known)
 
 
 def _opened(desk: Desk, data: Path | None, files: Sequence[Path]) -> Log:

@@ -59,9 +59,11 @@ _EFFECT = Choice(
         "throttle": "slowed: what a quota does",
         "forbid": "refused, whatever other rules say",
     },
-    meant=dict.fromkeys(("deny", "block", "refuse", "reject", "drop"), "forbid")
-    | dict.fromkeys(("allow", "accept", "pass"), "permit")
-    | dict.fromkeys(("limit", "slow"), "throttle"),
+    meant={
+        **dict.fromkeys(("deny", "block", "refuse", "reject", "drop"), "forbid"),
+        **dict.fromkeys(("allow", "accept", "pass"), "permit"),
+        **dict.fromkeys(("limit", "slow"), "throttle"),
+    },
 )
 _MODE = Choice(
     names={
