@@ -8,8 +8,8 @@ under way is forgotten with the last of them.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from typing import Final, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -22,6 +22,8 @@ SWEPT_LEAST: Final = 2
 How many counters of each sort a sweep looks at, for each that has begun since the last sweep,
 and at least: so there are never more than about twice as many as have a say.
 """
+FORGOTTEN_FREE: Final = 24
+"""How many a sweep may forget besides: after a quiet time there are many."""
 PERIOD_S_MAX: Final = 31 * 86_400.0
 CLOCK_SLACK_S: Final = 3_600.0
 AWAIT_END_S: Final = 1.0
@@ -29,6 +31,8 @@ AWAIT_END_S: Final = 1.0
 
 CounterKey: TypeAlias = tuple[str, str]
 """The tenant, and the draw's key with its cluster: no two tenants share a counter."""
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 
 
 class _Used(Struct):
@@ -140,16 +144,8 @@ class Counters:
 
     def sweep(self, now: float) -> None:
         """Look at a few of the counters longest not looked at, and forget those with no say."""
-        most = SWEPT_LEAST + SWEPT_PER_NEW * self._buckets_begun
-        for _ in range(min(most, len(self._buckets))):
-            key, bucket = self._buckets.popitem(last=False)
-            if not bucket.is_dry(now):
-                self._buckets[key] = bucket
-        most = SWEPT_LEAST + SWEPT_PER_NEW * self._used_begun
-        for _ in range(min(most, len(self._used))):
-            period, used = self._used.popitem(last=False)
-            if used.ends + CLOCK_SLACK_S > now:
-                self._used[period] = used
+        _look(self._buckets, self._buckets_begun, lambda bucket: bucket.is_dry(now))
+        _look(self._used, self._used_begun, lambda used: used.ends + CLOCK_SLACK_S <= now)
         self._buckets_begun = self._used_begun = 0
 
     def _take(self, draw: Draw, key: CounterKey, bucket: Bucket | None) -> Bucket | None:
@@ -206,3 +202,18 @@ def _wait_s(draw: Draw, bucket: Bucket | None, now: float) -> float:
         return retry_after_s(bucket.wait_s(draw.amount, now))
     assert draw.period_start is not None
     return retry_after_s(draw.period_start + draw.window_s - now)
+
+
+def _look(counters: OrderedDict[_K, _V], begun: int, is_over: Callable[[_V], bool]) -> None:
+    """Look at those longest not looked at, and forget those that are over."""
+    looks = min(SWEPT_LEAST + SWEPT_PER_NEW * begun, len(counters))
+    free = FORGOTTEN_FREE
+    while looks > 0 and counters:
+        key, state = counters.popitem(last=False)
+        if not is_over(state):
+            counters[key] = state
+            looks -= 1
+        elif free:
+            free -= 1
+        else:
+            looks -= 1

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.quota import PERIOD_S_MAX, Counters, Drawn, Held
+from gateway.quota.counters import FORGOTTEN_FREE, SWEPT_LEAST
 from gateway.values import Draw, Usage
 
 NOW = 1_795_348_800.25
@@ -170,6 +171,17 @@ def test_counters_that_say_nothing_are_forgotten_and_others_are_not() -> None:
     counters.sweep(START + PERIOD_S_MAX + 3_601)
     assert len(counters) == 1
     assert ask(counters, concurrent(1), now=NOW + 99 * DAY_S).is_refused
+
+
+def test_a_sweep_takes_no_longer_than_it_may_however_much_is_over() -> None:
+    """After a quiet night there may be a million; the next call must not pay for all of them."""
+    counters = Counters()
+    for number in range(60):
+        ask(counters, draw_of(f"r{number}"))
+    counters.sweep(NOW)
+    assert len(counters) == 60
+    counters.sweep(NOW + 3_600)
+    assert len(counters) == 60 - FORGOTTEN_FREE - SWEPT_LEAST
 
 
 @pytest.mark.parametrize("used", [None, 0, 6])
