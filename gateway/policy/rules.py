@@ -210,7 +210,8 @@ class OnStoreFailure(Struct, frozen=True, kw_only=True):
 
     quotas: Literal["share", "closed"] = "share"
     """share: each replica enforces its share of a limit by itself."""
-    ledger: Literal["closed"] = "closed"
+    ledger: Literal["closed", "spool"] = "closed"
+    """spool: each replica records calls in a file of its own until the ledger is back."""
 
 
 class Reuse(Struct, frozen=True, kw_only=True):

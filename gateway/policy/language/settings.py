@@ -35,8 +35,14 @@ _ON_STORE_FAILURE = Shape(
         ),
         Key(
             name="ledger",
-            kind=Choice(names={"closed": "no calls are taken"}),
-            about="While nothing can be recorded.",
+            kind=Choice(
+                names={
+                    "closed": "no calls are taken",
+                    "spool": "each replica records them in a file of its own, and moves them over"
+                    " once PostgreSQL is back",
+                }
+            ),
+            about="While PostgreSQL cannot be reached.",
             default="closed",
         ),
     ),

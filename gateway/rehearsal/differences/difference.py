@@ -309,6 +309,7 @@ def _flat(policies: PolicySet) -> dict[str, object]:
     return {
         "disconnect": settings.obligations.disconnect,
         "on_store_failure.quotas": settings.on_store_failure.quotas,
+        "on_store_failure.ledger": settings.on_store_failure.ledger,
         "reuse.exact": reuse.exact,
         "reuse.share": reuse.share,
         "reuse.ttl": f"{reuse.ttl_s}s" if reuse.ttl_s else None,

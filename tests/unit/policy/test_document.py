@@ -101,7 +101,7 @@ def test_a_set_without_files_is_refused_and_one_without_rules_permits() -> None:
         ("[]", "a.yaml:1:1: read a list, expected a policy file: a mapping"),
         ("", "a.yaml:1:1: read nothing, expected a policy file: a mapping"),
         ("version: 1\ndisconnect: drian", "a.yaml:2:13: read the text 'drian' in 'disconnect'"),
-        ("version: 1\non_store_failure: {ledger: open}", "expected one of closed"),
+        ("version: 1\non_store_failure: {ledger: open}", "expected one of closed, spool"),
         ("version: 1\nreuse: {exact: all}", "expected one of off, coalesce, coalesce_sampled"),
         ("version: 1\nreuse: {ttl: soon}", "expected a time such as 30s, 1m, 6h or 1d, at most 7d"),
         ("version: 1\nreuse: {exact: store, ttl: 8d}", "2:28: read the text '8d' in 'ttl'"),

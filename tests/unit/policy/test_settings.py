@@ -59,7 +59,7 @@ def test_what_happens_when_a_store_fails_is_read() -> None:
         ("disconnect: [drain]",
          "2:13: read a list in 'disconnect', expected one of drain, cancel"),
         ("on_store_failure: {ledger: open}",
-         "2:28: read the text 'open' in 'ledger', expected one of closed"),
+         "2:28: read the text 'open' in 'ledger', expected one of closed, spool"),
         ("reuse: {exact: store}",
          "2:9: 'exact: store' needs 'ttl', how long a reply is kept: such as ttl: 10m"),
         ("reuse: {ttl: 1m}",

@@ -310,7 +310,7 @@ def test_settings_are_told_by_the_names_files_give_them() -> None:
 version: 1
 rules: []
 disconnect: cancel
-on_store_failure: {quotas: closed}
+on_store_failure: {quotas: closed, ledger: spool}
 reuse: {exact: store, share: team, ttl: 10m}
 credit:
   {saturation: 5, settle_days: 8, unvalued_budget: 3, umbrella: {days: 30, cost_share: 0.5}}
@@ -323,6 +323,7 @@ credit:
         "credit.umbrella.days: 90 -> 30",
         "credit.unvalued_budget: team_size -> 3",
         "disconnect: drain -> cancel",
+        "on_store_failure.ledger: closed -> spool",
         "on_store_failure.quotas: share -> closed",
         "reuse.exact: off -> store",
         "reuse.share: principal -> team",
