@@ -64,6 +64,13 @@ class NotFound(GatewayError):
     status = 404
 
 
+class ReceiptPending(GatewayError):
+    """The entry is durable, and not yet such that it can be proven."""
+
+    code = "receipt_pending"
+    status = 409
+
+
 class MethodNotAllowed(GatewayError):
     """The path is served, but not with this method."""
 

@@ -52,6 +52,8 @@ _PERMISSIONS: Mapping[str, frozenset[Role]] = {
     "reload": frozenset(("admin",)),
     "audit": frozenset(("admin", "auditor")),
     "reveal": frozenset(("auditor",)),
+    "erase": frozenset(("auditor",)),
+    "retire": frozenset(("admin",)),
 }
 
 

@@ -24,6 +24,13 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     prices: metering.PriceBook
 
 
+class Receipt(Struct):
+    """What a caller may hold the gateway to, once the ledger has promised it."""
+
+    promise: str = ""
+    """That the call will be in the ledger's tree: `x-goodgate-receipt`. Empty: it is no usage."""
+
+
 class Admission(Struct, frozen=True, kw_only=True):
     """A call that has been looked at, and what was decided about it."""
 
@@ -34,6 +41,7 @@ class Admission(Struct, frozen=True, kw_only=True):
     """The call's seat on a flight: its reply is another's too, or another's is its own."""
     reply: Reply | None = None
     """A reply that is here already, from a store or another replica."""
+    receipt: Receipt = msgspec.field(default_factory=Receipt)
 
     @property
     def followed(self) -> bool:
@@ -62,19 +70,26 @@ class Passage:
         self._outside = outside
         self._admission = admission
         self._is_gone = is_gone
+        self._intended: Awaitable[str] | None = None
         self._settled: Completion | None = None
         self._status = 0
         self._first_token_us: int | None = None
 
-    async def intend(self, commitment: str) -> Awaitable[None]:
-        """Return what is done once the intent is durable; one that is not taken draws nothing."""
+    async def intend(self, commitment: str) -> None:
+        """Append the intent; one that is not taken draws nothing."""
         admission, record = self._admission, self._outside.ledger
         try:
-            intent = ledger.intent(admission.attempt, commitment, record.stamp())
-            return record.append(intent, urgent=False)
+            stamp = record.stamp(unlinked=not ledger.is_linked(admission.attempt))
+            intent = ledger.intent(admission.attempt, commitment, stamp)
+            self._intended = record.append(intent, urgent=False)
         except GatewayError:
             await admission.release(self._outside)
             raise
+
+    async def intended(self) -> None:
+        """Return once the intent is durable, and the caller may hold the gateway to it."""
+        if self._intended is not None:
+            self._admission.receipt.promise = await self._intended
 
     async def whole(self, reply: Reply) -> bytes:
         """Return the reply's body once the ledger holds what it came to."""
@@ -165,7 +180,9 @@ class Passage:
         )
         record = self._outside.ledger
         record.note(ledger.settled(attempt, result, nano_usd))
-        await record.append(ledger.settle(attempt, result, record.stamp()))
+        stamp = record.stamp(unlinked=not ledger.is_linked(attempt))
+        await record.append(ledger.settle(attempt, result, stamp))
+        await self.intended()
 
     def _usage(self, figures: Figures) -> Usage:
         attempt = self._admission.attempt

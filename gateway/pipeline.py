@@ -130,7 +130,7 @@ class Gateway:
         assert attempt.decision.refusal is None
         passage = Passage(outside, admission, is_gone)
         # Written while the provider thinks; nothing of the reply leaves before it is durable.
-        intended = await passage.intend(self._commitment(attempt))
+        await passage.intend(self._commitment(attempt))
         try:
             reply = await self._reply(admission)
         except asyncio.CancelledError:
@@ -146,7 +146,7 @@ class Gateway:
             return Answer(status=reply.status, headers=reply.headers, body=body)
         outside.ledger.expedite()
         try:
-            await intended
+            await passage.intended()
         except GatewayError:
             await reply.close()
             await admission.release(outside)
@@ -185,9 +185,9 @@ class Gateway:
         if admission.reply is not None:
             await admission.reply.close()
         await admission.release(outside)
-        await outside.ledger.append(
-            ledger.refusal(attempt, self._commitment(attempt), outside.ledger.stamp())
-        )
+        stamp = outside.ledger.stamp(unlinked=not ledger.is_linked(attempt))
+        record = ledger.refusal(attempt, self._commitment(attempt), stamp)
+        admission.receipt.promise = await outside.ledger.append(record)
 
     def _commitment(self, attempt: Attempt) -> str:
         if not ledger.is_linked(attempt):

@@ -121,13 +121,20 @@ class Quotas(Protocol):
 class Ledger(Protocol):
     """The record. It fails closed: `LedgerUnavailable` when it cannot promise to keep one."""
 
-    def stamp(self) -> tuple[str, int]:
-        """Return this replica's name and its next sequence number; `append` what you stamp."""
+    def stamp(self, *, unlinked: bool = False) -> tuple[str, int]:
+        """
+        Return this replica's name and its next sequence number; `append` at once what you stamp.
+
+        Records of unlinked calls have a series of numbers of their own: they are no leaves.
+        """
         ...
 
-    def append(self, record: ledger.Leaf, *, urgent: bool = True) -> Awaitable[None]:
+    def append(self, record: ledger.Record, *, urgent: bool = True) -> Awaitable[str]:
         """
         Append a stamped record; done when it is durable. Order of calls is order of records.
+
+        Returns the promise that it will be in the tree (`ledger.promises`), for an intent or
+        a refusal; else nothing.
 
         One that is not urgent may wait some milliseconds for others: until then `expedite`,
         or any urgent record after it, makes it durable too.

@@ -218,5 +218,7 @@ class Playbook:
         return [each for each in log if isinstance(each, ledger.DecisionRecord)]
 
     def entries(self) -> list[ledger.Leaf]:
-        """Return what the ledger holds, in order."""
-        return [ledger.decode(line) for line in self.ledger.leaves()]
+        """Return the leaves of calls, in order."""
+        found = [ledger.decode(line) for line in self.ledger.leaves()]
+        calls = (ledger.Intent, ledger.Settle, ledger.Refusal)
+        return [leaf for leaf in found if isinstance(leaf, calls)]

@@ -11,6 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from prometheus_client.parser import text_string_to_metric_families
 
+from gateway.settings import Settings
 from gateway.values import Usage
 from gateway.web.metrics import Exposition, Tally
 
@@ -98,19 +99,47 @@ def test_every_variable_is_explained() -> None:
     assert {f"{name}=" for name in needed} <= set(example.splitlines())
 
 
-def test_the_gateway_is_given_time_to_drain(compose: dict[str, Any]) -> None:
-    gateway = compose["services"]["gateway"]
+GATEWAYS = ("gateway-1", "gateway-2")
+
+
+@pytest.mark.parametrize("name", GATEWAYS)
+def test_a_gateway_is_given_time_to_drain(compose: dict[str, Any], name: str) -> None:
+    gateway = compose["services"][name]
     grace_s = int(gateway["stop_grace_period"].removesuffix("s"))
     assert grace_s > float(gateway["environment"]["GOODGATE_DRAIN_S"])
 
 
-def test_prometheus_scrapes_the_gateway(compose: dict[str, Any]) -> None:
+def test_the_two_gateways_differ_only_in_what_is_their_own(compose: dict[str, Any]) -> None:
+    """One secret, one database, one Valkey; a volume and a port for each."""
+    first, second = (dict(compose["services"][name]) for name in GATEWAYS)
+    assert first.pop("ports") != second.pop("ports")
+    volumes = [
+        {mount["source"] for mount in gateway.pop("volumes") if mount["type"] == "volume"}
+        for gateway in (first, second)
+    ]
+    assert not volumes[0] & volumes[1]
+    assert first == second
+    for store in ("DATABASE", "REDIS"):
+        host = first["environment"][f"GOODGATE_{store}_URL"].rpartition("@")[2].partition(":")[0]
+        assert first["depends_on"][host] == {"condition": "service_healthy"}
+        assert set(compose["services"][host]["networks"]) & set(first["networks"])
+
+
+def test_what_the_gateways_are_told_is_what_they_read(compose: dict[str, Any]) -> None:
+    told = set(compose["services"]["gateway-1"]["environment"])
+    known = {f"GOODGATE_{name.upper()}" for name in Settings.__struct_fields__}
+    assert {name for name in told if name.startswith("GOODGATE_")} <= known
+
+
+def test_prometheus_scrapes_both_gateways(compose: dict[str, Any]) -> None:
     scrape = load(ROOT / "deploy" / "prometheus.yml")["scrape_configs"][0]
-    host, port = scrape["static_configs"][0]["targets"][0].split(":")
-    assert host in compose["services"]
-    assert compose["services"][host]["ports"][0].endswith(f":{port}")
-    shared = set(compose["services"]["prometheus"]["networks"])
-    assert shared & set(compose["services"][host]["networks"])
+    targets = scrape["static_configs"][0]["targets"]
+    assert {target.split(":")[0] for target in targets} == set(GATEWAYS)
+    for target in targets:
+        host, port = target.split(":")
+        assert compose["services"][host]["ports"][0].endswith(f":{port}")
+        shared = set(compose["services"]["prometheus"]["networks"])
+        assert shared & set(compose["services"][host]["networks"])
 
 
 def test_grafana_finds_its_dashboard(compose: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ import os
 import random
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,17 +21,16 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from gateway import __version__, ledger, likeness, metering, settings, sharing, tasks
-from gateway.app import budgets, demo, sources
+from gateway.app import budgets, demo, sources, stores
 from gateway.app.reloading import Reloader
 from gateway.errors import ConfigError, RegistryUnavailable
+from gateway.ledger import notes
 from gateway.ledger.pseudonyms import Weekly
 from gateway.passage import Snapshot
 from gateway.pipeline import Gateway
 from gateway.ports import Outside
 from gateway.repeats import Repeats
 from gateway.stores import memory, secrets
-from gateway.stores.sqlite.ledger import Ledger
-from gateway.stores.sqlite.registry import Registry
 from gateway.upstream import Providers
 from gateway.web import api, ingress, site
 from gateway.web.metrics import Exposition, Tally
@@ -56,17 +56,22 @@ class Application:
 
     def __init__(self, options: settings.Settings, environ: Mapping[str, str]) -> None:
         data = _data_folder(options)
+        mine = stores.own_folder(options, data)
         found = sources.read(options, environ)
-        secret = secrets.load_or_create(data, "secret", options.secret)
-        pepper = secrets.load_or_create(data, "pepper", options.pepper or found.deployment.pepper)
+        own = stores.secrets_of(options, data, found.deployment.pepper)
+        secret, pepper = own.secret, own.pepper
 
         self.data = data
         self.warnings = (*found.deployment.warnings, *found.notes)
+        self._on_failure = found.policies.settings.on_store_failure
 
-        self.registry = Registry.open(data, create=True)
-        self.ledger = Ledger.open(data, secret=secret, clock=clock)
+        opened = stores.opened(
+            options, (data, mine), own, clock=clock, on_failure=lambda: self._on_failure.ledger
+        )
+        self.registry, self.ledger = opened.registry, opened.ledger
+        self.ledger.pepper_in_use(pepper)
         self._keep(found)
-        self.shared = _shared(options, data, secret, self._on_store_failure)
+        self.shared = _shared(options, mine, secret, lambda: self._on_failure.quotas)
         self.quotas: memory.MemoryQuotas | SharedQuotas = (
             self.shared.quotas if self.shared else memory.MemoryQuotas()
         )
@@ -118,6 +123,7 @@ class Application:
             new_id=new_id,
             reload=self.reloader.reload,
             status=self.status,
+            signer=lambda: notes.Signer.from_seed(self.ledger.reading.log()[0], own.ledger_key),
         )
         elsewhere = site.build(
             api_routes=api.routes(context),
@@ -158,9 +164,6 @@ class Application:
             return {"kind": "memory"}
         return {"kind": "redis", **to_builtins(self.shared.quotas.state)}
 
-    def _on_store_failure(self) -> Literal["share", "closed"]:
-        return self.gateway.snapshot.policies.settings.on_store_failure.quotas
-
     def reload_soon(self) -> None:
         """Ask for a reload from a signal handler."""
         if self._loop is not None:
@@ -179,14 +182,14 @@ class Application:
         self.gateway.snapshot = Snapshot(
             policies=found.policies, upstream=upstream, prices=found.prices
         )
+        self._on_failure = found.policies.settings.on_store_failure
         self._keep(found)
         self._start(earlier.close())
         return found.policies.digest
 
     def _keep(self, found: sources.Sources) -> None:
         """Keep what is in force by its digest: decisions must be explained long after it."""
-        at_us = round(clock() * 1_000_000)
-        self.ledger.keep_policies(found.policies.digest, found.files, at_us)
+        self.ledger.policy_in_force(found.policies.digest, found.files)
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncGenerator[None, None]:
@@ -223,12 +226,18 @@ class Application:
         await asyncio.to_thread(likeness.prepare, self.observer.lexicon)
 
     async def _refresh(self) -> None:
-        while True:
-            try:
-                self.registry.refresh(time.time())
-            except RegistryUnavailable as error:
-                log.warning("keys and tasks stay as they are for now: %s", error)
-            await asyncio.sleep(REFRESH_S)
+        loop, is_away = asyncio.get_running_loop(), False
+        # A thread of its own: a revocation must not wait for reports to be read.
+        with ThreadPoolExecutor(1, "registry") as thread:
+            while True:
+                try:
+                    await loop.run_in_executor(thread, self.registry.refresh, time.time())
+                    is_away = False
+                except RegistryUnavailable as error:
+                    if not is_away:
+                        log.warning("keys and tasks stay as they are for now: %s", error)
+                    is_away = True
+                await asyncio.sleep(REFRESH_S)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         job = asyncio.ensure_future(work)
@@ -293,19 +302,17 @@ def build(options: settings.Settings, environ: Mapping[str, str]) -> Application
         ConfigError: it cannot be started as it is set up; the text says what to change.
 
     """
-    if options.workers > 1:
-        raise ConfigError(
-            f"--workers {options.workers} needs GOODGATE_REDIS_URL and GOODGATE_DATABASE_URL, so "
-            "that all workers share their quotas and one ledger. This version has no PostgreSQL "
-            "store yet: start it with --workers 1, and further replicas with data folders of "
-            "their own and the same GOODGATE_REDIS_URL and GOODGATE_SECRET."
-        )
-    if options.database_url:
-        raise ConfigError(
-            "GOODGATE_DATABASE_URL is for a store this version does not have yet. Unset it to run "
-            "on the embedded one."
-        )
+    check(options)
     return Application(options, environ)
+
+
+def check(options: settings.Settings) -> None:
+    """Raise ConfigError when the settings ask for several processes that could share nothing."""
+    if options.workers > 1 and not (options.redis_url and options.database_url):
+        raise ConfigError(
+            f"--workers {options.workers} needs GOODGATE_REDIS_URL and GOODGATE_DATABASE_URL, so"
+            " that all workers share their quotas and one ledger: set both, or leave out --workers"
+        )
 
 
 def clock() -> float:
@@ -349,4 +356,4 @@ def _data_folder(options: settings.Settings) -> Path:
     return data
 
 
-__all__ = ["Application", "build", "new_id", "seed_demo"]
+__all__ = ["Application", "build", "check", "new_id", "seed_demo"]

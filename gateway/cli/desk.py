@@ -8,7 +8,7 @@ from typing import Annotated, Any, Protocol
 import typer
 from msgspec import Struct
 
-from gateway.cli.remote import Remote
+from gateway.cli.remote import TIMEOUT_S, Remote
 from gateway.settings import Settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -18,6 +18,15 @@ Data = Annotated[
         "--data",
         metavar="DIR",
         help="Open the stores in this folder instead of asking GOODGATE_URL.",
+    ),
+]
+
+Database = Annotated[
+    str,
+    typer.Option(
+        "--database",
+        metavar="URL",
+        help="Open this PostgreSQL database instead of asking GOODGATE_URL.",
     ),
 ]
 
@@ -35,6 +44,12 @@ class Asked(Protocol):
         raw: bytes | None = None,
     ) -> Any:  # what JSON holds is for the command to know
         """Return the JSON a route answers with; raises GatewayError when it says no."""
+        ...
+
+    def document(
+        self, path: str, *, query: Mapping[str, str] | None = None, timeout_s: float = TIMEOUT_S
+    ) -> bytes:
+        """Return the bytes a route answers with that answers no JSON; raises as `ask` does."""
         ...
 
 
@@ -56,11 +71,13 @@ class Desk(Struct, frozen=True, kw_only=True):
         """Return the gateway at GOODGATE_URL, asked with GOODGATE_KEY."""
         return Remote(self.settings.url, self.settings.key)
 
-    def asked(self, data: Path | None) -> Asked:
-        """Return who answers an admin's command: the stores in a folder, or else the gateway."""
-        folder = data or self.settings.data
-        if folder is None:
-            return self.remote()
-        from gateway.cli.local import Local  # noqa: PLC0415  # SQLite only where it is opened
+    def asked(self, data: Path | None, database: str = "") -> Asked:
+        """Return who answers an admin's command: the stores that are meant, or the gateway."""
+        from gateway.cli import stores  # noqa: PLC0415  # stores only where they are opened
 
-        return Local(folder, self.settings, self.clock)
+        where = stores.meant(self.settings, data, database)
+        if where is None:
+            return self.remote()
+        from gateway.cli.local import Local  # noqa: PLC0415  # as above
+
+        return Local(where.folder, self.settings, self.clock, where.database)

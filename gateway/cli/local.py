@@ -1,5 +1,5 @@
 """
-The API's own operations over the stores of a folder: what `--data DIR` means.
+The API's own operations over the stores themselves: what `--data DIR` (or `--database`) means.
 
 No HTTP and no key: whoever can read and write the folder's files holds all that is in
 them. What a server running on the same folder would refuse, this refuses in the same words,
@@ -10,33 +10,63 @@ import asyncio
 import os
 import pwd
 import secrets as random
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 import msgspec
 
 from gateway import tasks
+from gateway.cli import stores
 from gateway.errors import ConfigError, NotFound
 from gateway.settings import Settings
 from gateway.stores import secrets
 from gateway.stores.memory_registry import MemoryRegistry
+from gateway.stores.sqlite import registry as sqlite_registry
 from gateway.stores.sqlite.ledger_file import OfflineLedger
-from gateway.stores.sqlite.reading import Reading
-from gateway.stores.sqlite.registry import Registry
 from gateway.values import Principal
 from gateway.web import api_table
-from gateway.web.api_terms import Api, Ask, Caller
+from gateway.web.api_terms import Api, Ask, Caller, Document
+from gateway.web.api_terms import Registry as ApiRegistry
+
+_OF_THE_LEDGER = ("/api/audit/", "/api/decisions", "/api/log/", "/api/receipts/")
+_TEAMS = "/api/audit/unlinked"
+"""Of these the one that has to know how many people a team has."""
+_ENTRIES = ("GET", "/api/audit/entries")
+_CHANGES = frozenset(
+    (
+        ("POST", "/api/audit/erase"),
+        ("POST", "/api/audit/retire"),
+        ("POST", "/api/log/cosignatures"),
+    )
+)
+"""Routes that a server takes care of, or a command in its place."""
+_REST = "{path:path}"
+_VARIABLE = ("{id}", _REST)
+
+
+class Registry(ApiRegistry, Protocol):
+    """A registry that is given back."""
+
+    def close(self) -> None:
+        """Close it."""
+        ...
 
 
 class Local:
-    """The stores in a folder, asked as a gateway is."""
+    """The stores in a folder or a database, asked as a gateway is."""
 
-    def __init__(self, folder: Path, settings: Settings, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        settings: Settings,
+        clock: Callable[[], float],
+        database: str = "",
+    ) -> None:
         """Remember where the stores are; each question opens what it needs."""
-        self._folder = folder
+        self._where = stores.Where(folder=folder, database=database)
         self._settings = settings
         self._clock = clock
 
@@ -50,25 +80,72 @@ class Local:
         raw: bytes | None = None,
     ) -> Any:
         """Return what the route answers with, as JSON would hold it; raises GatewayError."""
-        route, place = _route(method, path)
         payload = raw if raw is not None else b"" if body is None else msgspec.json.encode(body)
-        ask = Ask(caller=_owner(), place=place, query=query or {}, body=payload)
-        with closing(self._registry(route)) as registry:
-            value = asyncio.run(api_table.perform(self._api(registry, route), route, ask))
+        value = self._perform(method, path, query, payload)
         return msgspec.json.decode(msgspec.json.encode(value))
 
-    def _registry(self, route: tuple[str, str]) -> Registry | MemoryRegistry:
-        method, path = route
-        if path.startswith(("/api/audit/", "/api/decisions")):
-            return MemoryRegistry()  # the ledger alone is asked, and no file is made by asking
-        return Registry.open(self._folder, create=method == "POST")
+    def document(
+        self, path: str, *, query: Mapping[str, str] | None = None, timeout_s: float = 0.0
+    ) -> bytes:
+        """Return the bytes a route answers with that answers no JSON; raises GatewayError."""
+        value = self._perform("GET", path, query, b"")
+        assert isinstance(value, Document), f"{path} answers JSON"
+        return value.body
 
-    def _api(self, registry: Registry | MemoryRegistry, route: tuple[str, str]) -> Api:
+    def _perform(
+        self, method: str, path: str, query: Mapping[str, str] | None, payload: bytes
+    ) -> Any:
+        route, place = _route(method, path)
+        ask = Ask(caller=_owner(), place=place, query=query or {}, body=payload)
+        with closing(self._registry(route)) as registry:
+            return asyncio.run(self._answer(registry, route, ask))
+
+    async def _answer(
+        self, registry: Registry, route: tuple[str, str], ask: Ask
+    ) -> Any:  # what a route answers with
+        reading = stores.opened(self._where)
+        if not self._changes(route, ask):
+            return await api_table.perform(self._api(registry, reading, route, None), route, ask)
+        changed = stores.to_write(self._where, self._settings, self._clock)
+        try:
+            changed.start(asyncio.get_running_loop())
+            return await api_table.perform(self._api(registry, reading, route, changed), route, ask)
+        finally:
+            await asyncio.to_thread(changed.close)
+
+    def _changes(self, route: tuple[str, str], ask: Ask) -> bool:
+        """Return whether the ledger is written as a server writes it."""
+        # Beside a folder's server a reveal has a way of its own into the ledger (`_Offline`).
+        reveals = bool(self._where.database) and route == _ENTRIES and "reveal" in ask.query
+        return reveals or route in _CHANGES
+
+    def _registry(self, route: tuple[str, str]) -> Registry:
+        method, path = route
+        if path.startswith(_OF_THE_LEDGER) and path != _TEAMS:
+            return MemoryRegistry()  # the ledger alone is asked, and no file is made by asking
+        if self._where.database:
+            from gateway.stores.postgres import registry as database  # noqa: PLC0415  # no driver else
+
+            return database.Registry.open(self._where.database)
+        folder = self._folder()
+        if path == _TEAMS and not (folder / sqlite_registry.FILE).exists():
+            return MemoryRegistry()  # how many a team has is not known: few
+        return sqlite_registry.Registry.open(folder, create=method == "POST")
+
+    def _folder(self) -> Path:
+        return self._where.folder or Path("data")
+
+    def _api(
+        self,
+        registry: Registry,
+        reading: stores.Reading,
+        route: tuple[str, str],
+        changed: stores.Ledger | None,
+    ) -> Api:
         makes_keys = route[0] == "POST" and route[1].startswith("/api/keys")
-        reading = Reading(self._folder)
         return Api(
             registry=registry,
-            ledger=OfflineLedger(self._folder),
+            ledger=changed or _Offline(self._folder()),
             reading=reading,
             decisions=reading,
             weekly=_nobody,
@@ -81,10 +158,31 @@ class Local:
             new_id=lambda: random.token_hex(16),
             reload=_no_server,
             status=dict[str, Any],
+            signer=lambda: stores.signer(self._where, self._settings, reading.log().origin),
         )
 
     def _pepper(self) -> bytes:
-        return secrets.load_or_create(self._folder, "pepper", self._settings.pepper)
+        return secrets.load_or_create(self._folder(), "pepper", self._settings.pepper)
+
+
+class _Offline(OfflineLedger):
+    """What a command may append beside a running server: a reveal, and nothing else."""
+
+    def erase(self, principal: str, *, auditor: str, reason: str) -> Awaitable[int]:
+        """Never asked for: see `_CHANGES`."""
+        raise _no_writer()
+
+    def retire(self, size: int) -> Awaitable[None]:
+        """Never asked for: as above."""
+        raise _no_writer()
+
+    def cosign(self, size: int, line: str) -> Awaitable[None]:
+        """Never asked for: as above."""
+        raise _no_writer()
+
+
+def _no_writer() -> ConfigError:
+    return ConfigError("the ledger is not open to be written: stop its server, and try again")
 
 
 def _owner() -> Caller:
@@ -123,9 +221,17 @@ def _route(method: str, path: str) -> tuple[tuple[str, str], dict[str, str]]:
     parts = path.split("/")
     for route in api_table.ROUTES:
         shape = route[1].split("/")
-        if route[0] != method or len(shape) != len(parts):
-            continue
-        if all(want in ("{id}", part) for want, part in zip(shape, parts, strict=True)):
-            at = shape.index("{id}") if "{id}" in shape else None
-            return route, {} if at is None else {"id": unquote(parts[at])}
+        given = parts
+        if shape[-1] == _REST and len(parts) > len(shape):
+            given = [*parts[: len(shape) - 1], "/".join(parts[len(shape) - 1 :])]
+        if route[0] == method and len(shape) == len(given) and _fits(shape, given):
+            return route, {
+                want.strip("{}").partition(":")[0]: unquote(part)
+                for want, part in zip(shape, given, strict=True)
+                if want in _VARIABLE
+            }
     raise NotFound("nothing is served at this path")
+
+
+def _fits(shape: Sequence[str], parts: Sequence[str]) -> bool:
+    return all(want in (*_VARIABLE, part) for want, part in zip(shape, parts, strict=True))

@@ -19,6 +19,7 @@ from gateway.cli.terminal import Answered, Unreachable, WrongUse
 
 TIMEOUT_S = 10.0
 _BODY_BYTES_MAX = 256 * 1024 * 1024
+_OK = 200
 _BAD_REQUEST = 400
 _REDIRECT = 300
 
@@ -74,15 +75,24 @@ class Remote:
             Unreachable: nothing that speaks as a gateway does is there.
 
         """
-        if not self._key:
-            raise WrongUse(
-                "no key to ask with: set GOODGATE_KEY to yours (an admin makes one with"
-                " `goodgate keys create --principal NAME --team TEAM`)"
-            )
-        target = f"{path}?{urlencode(query)}" if query else path
+        self._need_key()
         payload = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
-        answer = self.fetch(method, target, payload)
+        answer = self.fetch(method, _target(path, query), payload)
         return self._read(answer)
+
+    def document(
+        self,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> bytes:
+        """Return the bytes a route answers with that answers no JSON; raises as `ask` does."""
+        self._need_key()
+        answer = self.fetch("GET", _target(path, query), timeout_s=timeout_s)
+        if answer.status != _OK:
+            self._read(answer)  # which tells what is wrong
+        return answer.body
 
     def fetch(
         self,
@@ -119,6 +129,13 @@ class Remote:
         names = {name.lower(): value for name, value in reply.getheaders()}
         return Answer(status=reply.status, headers=names, body=body)
 
+    def _need_key(self) -> None:
+        if not self._key:
+            raise WrongUse(
+                "no key to ask with: set GOODGATE_KEY to yours (an admin makes one with"
+                " `goodgate keys create --principal NAME --team TEAM`)"
+            )
+
     def _connection(self, timeout_s: float) -> http.client.HTTPConnection:
         host, port = self._parts.hostname or "", self._parts.port
         if self._parts.scheme == "https":
@@ -152,6 +169,10 @@ class Remote:
         said = cast("dict[str, Any]", error)
         code, message = said.get("code", "gateway_error"), said.get("message", "")
         raise Answered(answer.status, str(code), str(message))
+
+
+def _target(path: str, query: Mapping[str, str] | None) -> str:
+    return f"{path}?{urlencode(query)}" if query else path
 
 
 def _split(url: str) -> SplitResult:

@@ -9,6 +9,7 @@ import argparse
 import gc
 import logging
 import signal
+import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ import msgspec
 import uvicorn
 
 from gateway import app
-from gateway.errors import GatewayError
+from gateway.errors import ConfigError, GatewayError
 from gateway.settings import Settings, from_environment
 from gateway.web.protocol import Protocol
 
@@ -43,6 +44,8 @@ def parser(defaults: Settings) -> argparse.ArgumentParser:
     made.add_argument(
         "--workers", type=int, default=defaults.workers, help="processes (%(default)s)"
     )
+    made.add_argument("--worker", type=int, default=0, help=argparse.SUPPRESS)
+    made.add_argument("--fd", type=int, default=None, help=argparse.SUPPRESS)
     made.add_argument(
         "--demo", action="store_true", help="seed a demo key and task, and print a call to paste"
     )
@@ -62,7 +65,10 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
             host=options.host,
             port=options.port,
             workers=options.workers,
+            worker=options.worker,
         )
+        if settings.workers > 1:
+            return _serve_with_workers(settings, arguments, environ, demo=options.demo)
         application = app.build(settings, environ)
         greeting = app.seed_demo(application) if options.demo else ""
     except GatewayError as error:
@@ -70,7 +76,21 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return 1
     except SystemExit as stop:
         return int(stop.code or 0)
-    return _run(application, settings, greeting)
+    return _run(application, settings, greeting, options.fd)
+
+
+def _serve_with_workers(
+    settings: Settings, arguments: Sequence[str], environ: Mapping[str, str], *, demo: bool
+) -> int:
+    app.check(settings)
+    if demo:
+        raise ConfigError("--demo is for one process: leave out --workers")
+    # The parent alone needs what starts and watches processes.
+    from gateway.cli import workers  # noqa: PLC0415  # as above
+
+    return workers.serve(
+        arguments, environ, host=settings.host, port=settings.port, count=settings.workers
+    )
 
 
 class Server(uvicorn.Server):
@@ -84,12 +104,15 @@ class Server(uvicorn.Server):
         """Bind, then say so."""
         await super().startup(sockets=sockets)  # type: ignore[arg-type]  # passed through
         if self.started and self.servers:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            bound = sockets or self.servers[0].sockets
+            host, port = bound[0].getsockname()[:2]  # type: ignore[attr-defined]  # as uvicorn has it
             shown = f"[{host}]" if ":" in host else host
             self._on_listening(f"http://{shown}:{port}")
 
 
-def _run(application: app.Application, settings: Settings, greeting: str) -> int:
+def _run(
+    application: app.Application, settings: Settings, greeting: str, descriptor: int | None
+) -> int:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="goodgate: %(levelname)s: %(message)s"
     )
@@ -134,5 +157,11 @@ def _run(application: app.Application, settings: Settings, greeting: str) -> int
     # The ledger's thread needs the interpreter for moments, and calls wait for it (Python's
     # default is 5 ms; docs/decisions/0006 has the measurement).
     sys.setswitchinterval(0.001)
-    server.run()
+    if descriptor is None:
+        server.run()
+    else:
+        from gateway.cli import workers  # noqa: PLC0415  # a gateway by itself needs none of it
+
+        workers.die_with_parent()
+        server.run(sockets=[socket.socket(fileno=descriptor)])
     return 0 if server.started else 1

@@ -5,23 +5,38 @@ Sans-I/O: this room says what an entry is and turns it into canonical bytes. Whe
 the bytes are kept is a store's business.
 """
 
-from gateway.ledger.entry import (
-    SCHEMA_VERSION,
-    CostIntent,
-    CostSettle,
-    DecisionRecord,
-    Intent,
+from gateway.ledger.codec import (
+    LEAF_BYTES_MAX,
+    Happening,
     Leaf,
-    Level,
-    Query,
-    Refusal,
-    Reveal,
-    Settle,
-    SettledRecord,
-    StartedRecord,
+    Record,
     decode,
     encode,
+    policy_document,
+    policy_sha256,
 )
+from gateway.ledger.entry import (
+    SCHEMA_VERSION,
+    Adjust,
+    CostIntent,
+    CostSettle,
+    Intent,
+    Refusal,
+    Settle,
+)
+from gateway.ledger.happenings import (
+    CostHour,
+    CostRow,
+    Erasure,
+    PolicyInForce,
+    ReplicaEnd,
+    ReplicaStart,
+    Retirement,
+    Reveal,
+    Rotation,
+)
+from gateway.ledger.noted import DecisionRecord, Level, SettledRecord, StartedRecord
+from gateway.ledger.query import Query
 from gateway.ledger.recording import (
     decision,
     intent,
@@ -33,16 +48,28 @@ from gateway.ledger.recording import (
 )
 
 __all__ = [
+    "LEAF_BYTES_MAX",
     "SCHEMA_VERSION",
+    "Adjust",
+    "CostHour",
     "CostIntent",
+    "CostRow",
     "CostSettle",
     "DecisionRecord",
+    "Erasure",
+    "Happening",
     "Intent",
     "Leaf",
     "Level",
+    "PolicyInForce",
     "Query",
+    "Record",
     "Refusal",
+    "ReplicaEnd",
+    "ReplicaStart",
+    "Retirement",
     "Reveal",
+    "Rotation",
     "Settle",
     "SettledRecord",
     "StartedRecord",
@@ -51,6 +78,8 @@ __all__ = [
     "encode",
     "intent",
     "is_linked",
+    "policy_document",
+    "policy_sha256",
     "refusal",
     "released",
     "settle",

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from gateway.ledger.entry import DecisionRecord, SettledRecord, StartedRecord
+from gateway.ledger.noted import DecisionRecord, SettledRecord, StartedRecord
 
 Entry: TypeAlias = DecisionRecord | SettledRecord | StartedRecord
 

@@ -9,13 +9,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+import msgspec
 from msgspec import Struct
 
-from gateway.ledger import projection
-from gateway.ledger.entry import CostIntent, CostSettle, Query
+from gateway.ledger import codec, projection
+from gateway.ledger.entry import CostIntent, CostSettle
+from gateway.ledger.happenings import CostHour, CostRow
+from gateway.ledger.query import Query
 from gateway.values import BudgetUnit
 
+GRACE_S = 120
+"""How long after its end an hour is still waited for; what comes later is a further leaf."""
+SMALL_TEAMS = "(small teams)"
+"""Under this name stand teams in which an hour's cost could be told to be one person's."""
+
+_HOUR_S = 3_600
 _HOUR_US = 3_600_000_000
+_FRAME_BYTES = 512
+"""More than a `cost_hour` leaf has beside its rows."""
 
 
 class HourKey(NamedTuple):
@@ -85,6 +96,50 @@ def orphan(intent: CostIntent, stamp: tuple[str, int]) -> CostSettle:
     )
 
 
+def is_closed(hour: int, now_s: float) -> bool:
+    """Return whether an hour (its start, Unix seconds) is over, and for long enough."""
+    return now_s >= hour + _HOUR_S + GRACE_S
+
+
+def leaves(
+    hour: int,
+    sums: Mapping[HourKey, HourSum],
+    *,
+    first_n: int,
+    stamp: Callable[[], tuple[str, int]],
+    is_small: Callable[[str], bool],
+) -> list[CostHour]:
+    """Return what an hour came to as leaves: one, or as many as its rows need."""
+    merged: dict[HourKey, HourSum] = {}
+    for at, came_to in sums.items():
+        team = SMALL_TEAMS if is_small(at.team) else at.team
+        merged.setdefault(at._replace(team=team), HourSum()).add(came_to)
+    made: list[CostHour] = []
+    for rows in _fitting([_cost_row(*each) for each in sorted(merged.items(), key=_by_key)]):
+        replica, seq = stamp()
+        made.append(
+            CostHour(
+                attempt_id=f"hour_{hour}",
+                hour=hour,
+                n=first_n + len(made),
+                replica=replica,
+                replica_seq=seq,
+                rows=rows,
+            )
+        )
+    return made
+
+
+def summed(rows: Iterable[tuple[int, CostRow]]) -> dict[HourKey, HourSum]:
+    """Return what the rows of `cost_hour` leaves come to, each with its hour."""
+    sums: dict[HourKey, HourSum] = {}
+    for hour, row in rows:
+        at = HourKey(hour, row.team, row.model, row.reason)
+        came_to = HourSum(row.calls, row.refused, row.tokens, Decimal(row.cost_usd))
+        sums.setdefault(at, HourSum()).add(came_to)
+    return sums
+
+
 def chosen(sums: Mapping[HourKey, HourSum], query: Query) -> list[tuple[HourKey, HourSum]]:
     """Return the hours a query asks for (team, model, time), newest first, up to its limit."""
     found = [
@@ -133,3 +188,33 @@ def _settle(done: Fold, record: CostSettle, earlier: Callable[[str], CostIntent 
         done.closed.append(record.attempt_id)
     came_to = HourSum(calls=1, tokens=record.tokens, cost_usd=Decimal(record.cost_usd))
     done.sums.setdefault(key(intent), HourSum()).add(came_to)
+
+
+def _by_key(each: tuple[HourKey, HourSum]) -> HourKey:
+    return each[0]
+
+
+def _cost_row(at: HourKey, came_to: HourSum) -> CostRow:
+    return CostRow(
+        at.team,
+        at.model,
+        at.reason,
+        came_to.calls,
+        came_to.refused,
+        came_to.tokens,
+        f"{came_to.cost_usd:f}",
+    )
+
+
+def _fitting(rows: Sequence[CostRow]) -> list[tuple[CostRow, ...]]:
+    """Return the rows in parts that fit into a leaf each."""
+    parts: list[list[CostRow]] = []
+    room = 0
+    for row in rows:
+        size = len(msgspec.json.encode(row)) + 1
+        if size > room:
+            parts.append([])
+            room = codec.LEAF_BYTES_MAX - _FRAME_BYTES
+        parts[-1].append(row)
+        room -= size
+    return [tuple(part) for part in parts]

@@ -13,7 +13,8 @@ from decimal import ROUND_CEILING, Decimal
 from typing import Any, TypeAlias
 
 from gateway.errors import ConfigError
-from gateway.ledger.entry import Intent, Query, Refusal, Settle
+from gateway.ledger.entry import Adjust, Intent, Refusal, Settle
+from gateway.ledger.query import Query
 from gateway.values import BudgetUnit
 
 Row: TypeAlias = dict[str, Any]
@@ -106,7 +107,7 @@ def nano_usd(cost_usd: str) -> int:
     return nano + 1 if fraction[9:].strip("0") else nano
 
 
-def row(call: Intent | Refusal, settle: Settle | None, index: int | None) -> Row:
+def row(call: Intent | Refusal, settle: Settle | Adjust | None, index: int | None) -> Row:
     """Return the row of a call; `index` is that of the leaf it stands for, if it has one."""
     found: Row = dict.fromkeys(COLUMNS)
     for name in COLUMNS:
@@ -135,6 +136,7 @@ def matches(query: Query, call: Intent | Refusal, people: Collection[str] | None
         and query.team in ("", call.team)
         and query.model in ("", call.model_requested, served)
         and query.decision in ("", decision)
+        and (not query.rule or query.rule in call.rules)
         and (people is None or call.principal in people)
         and (query.since_us is None or call.received_at_us >= query.since_us)
         and (query.until_us is None or call.received_at_us < query.until_us)
@@ -183,7 +185,7 @@ def spent_columns(columns: Sequence[str]) -> tuple[str, ...]:
 
 def part(
     call: Intent | Refusal,
-    settle: Settle,
+    settle: Settle | Adjust,
     columns: Sequence[str],
     unit: BudgetUnit,
     names: Mapping[str, str],

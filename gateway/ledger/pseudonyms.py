@@ -9,6 +9,7 @@ fold over the ledger needs the name. A weekly pseudonym needs no table: it is an
 import datetime
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Iterable
 
 from msgspec import Struct
@@ -21,6 +22,8 @@ SALT_BYTES = 16
 _WEEKS_MAX = 2
 COMMITMENT_HEX = 32
 WEEKLY_HEX = 16
+_ZEROS = b"0" * WEEKLY_HEX
+_KEY_ID = re.compile(rb'("principal\.key_id":)"[0-9a-f]{16}"')
 
 
 class Salt(Struct, frozen=True, kw_only=True):
@@ -50,6 +53,15 @@ def persons(salts: Iterable[Salt]) -> dict[str, str]:
 def week_of(at_us: int) -> int:
     """Return the number of the ISO week of a moment (Unix microseconds); it begins on a Monday."""
     return (at_us - _MONDAY_US) // _WEEK_US
+
+
+def blanked(line: bytes, pseudonyms: Iterable[str]) -> bytes:
+    """Return a line of the decision log with zeros for a person's pseudonyms and their key's."""
+    for each in pseudonyms:
+        name = each.encode()
+        if name in line:
+            line = _KEY_ID.sub(rb'\1"' + _ZEROS + b'"', line.replace(name, _ZEROS))
+    return line
 
 
 class Weekly:
@@ -104,6 +116,12 @@ class Names:
             self._turn_to_month(at_us)
         known = self._commitments.get((self._month, principal))
         return known or self._salted(principal)
+
+    def forget(self, principal: str) -> None:
+        """Forget a person's commitments, so that the next one is of a salt not made yet."""
+        for key in [key for key in self._commitments if key[1] == principal]:
+            del self._commitments[key]
+        self._fresh = [each for each in self._fresh if each.principal != principal]
 
     def take_fresh(self) -> list[Salt]:
         """Return the salts made since the last time: keep them before what names them."""

@@ -10,16 +10,8 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TypeAlias
 
-from gateway.ledger.entry import (
-    CostIntent,
-    CostSettle,
-    DecisionRecord,
-    Intent,
-    Level,
-    Refusal,
-    Settle,
-    SettledRecord,
-)
+from gateway.ledger.entry import CostIntent, CostSettle, Intent, Refusal, Settle
+from gateway.ledger.noted import DecisionRecord, Level, SettledRecord
 from gateway.values import Attempt, Facts, Reading, Result
 
 Stamp: TypeAlias = tuple[str, int]

@@ -1,21 +1,37 @@
 """
-What the ledger says, for people who may ask: usage per call, and the cost nobody is named on.
+What the ledger says, for people who may ask: usage per call and in sums, the cost nobody is
+named on, the log as files, and receipts.
 
-Reports show no ranking of people. (Merging rows of teams under five people needs to know how
-many a team has; it comes with the list of people.)
+Reports show no ranking of people, and merge rows of teams that are as good as people.
 """
 
+from gateway.reports.closing import closed_below
 from gateway.reports.forms import csv_text, table_text
+from gateway.reports.log_files import Files, LogFiles, manifest, note_of
 from gateway.reports.periods import moment_us
-from gateway.reports.usage import ERASED, UNLINKED, Store, entries, unlinked
+from gateway.reports.receipts import Which, receipt
+from gateway.reports.store import Store
+from gateway.reports.teams import small
+from gateway.reports.totals import columns, usage
+from gateway.reports.usage import ERASED, UNLINKED, entries, unlinked
 
 __all__ = [
     "ERASED",
     "UNLINKED",
+    "Files",
+    "LogFiles",
     "Store",
+    "Which",
+    "closed_below",
+    "columns",
     "csv_text",
     "entries",
+    "manifest",
     "moment_us",
+    "note_of",
+    "receipt",
+    "small",
     "table_text",
     "unlinked",
+    "usage",
 ]

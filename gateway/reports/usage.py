@@ -8,15 +8,16 @@ entry of the ledger (`ledger.Reveal`) that must be durable before `entries` is c
 """
 
 import hmac
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias
+import sys
+from collections.abc import Callable, Sequence
+
+import msgspec
 
 from gateway import ledger
 from gateway.errors import NotAllowed
-from gateway.ledger.hours import HourKey, HourSum
+from gateway.ledger.hours import SMALL_TEAMS, HourKey, HourSum
 from gateway.ledger.projection import iso
-
-Row: TypeAlias = dict[str, Any]
+from gateway.reports.store import Calls, Row
 
 ERASED = "erased"
 """Shown, where names are revealed, for a person whose salt was deleted."""
@@ -24,27 +25,7 @@ UNLINKED: Sequence[str] = ("hour", "team", "model", "reason", "calls", "tokens",
 _PSEUDONYM_HEX = 12
 
 
-class Store(Protocol):
-    """A ledger, as it is read."""
-
-    def rows(self, query: ledger.Query, people: Collection[str] | None = None) -> list[Row]:
-        """Return calls that match, newest first; `principal` is a commitment."""
-        ...
-
-    def cost_hours(self, query: ledger.Query) -> list[tuple[HourKey, HourSum]]:
-        """Return unlinked cost by hour, newest first."""
-        ...
-
-    def persons(self) -> Mapping[str, str]:
-        """Return who each commitment stands for, as far as salts are left."""
-        ...
-
-    def commitments(self, principal: str) -> frozenset[str]:
-        """Return the commitments that stand for a person."""
-        ...
-
-
-def entries(store: Store, query: ledger.Query, *, key: bytes, revealed: bool) -> list[Row]:
+def entries(store: Calls, query: ledger.Query, *, key: bytes, revealed: bool) -> list[Row]:
     """
     Return the calls asked for, newest first; `key` is random and new for each query.
 
@@ -69,8 +50,19 @@ def entries(store: Store, query: ledger.Query, *, key: bytes, revealed: bool) ->
     return rows
 
 
-def unlinked(store: Store, query: ledger.Query) -> list[Row]:
-    """Return the cost of what had no verified task, by hour, team, model and reason."""
+def unlinked(store: Calls, query: ledger.Query, is_small: Callable[[str], bool]) -> list[Row]:
+    """
+    Return the cost of what had no verified task, by hour, team, model and reason, newest first.
+
+    Rows of teams for which `is_small` are one row: asking for one of these teams finds nothing.
+    """
+    asked = msgspec.structs.replace(query, team="", limit=sys.maxsize)
+    sums: dict[HourKey, HourSum] = {}
+    for key, came_to in store.cost_hours(asked):
+        shown = key._replace(team=SMALL_TEAMS) if is_small(key.team) else key
+        if query.team in ("", shown.team):
+            sums.setdefault(shown, HourSum()).add(came_to)
+    rows = sorted(sums.items(), key=lambda each: (-each[0].hour, each[0]))
     return [
         {
             "hour": iso(key.hour * 1_000_000),
@@ -81,7 +73,7 @@ def unlinked(store: Store, query: ledger.Query) -> list[Row]:
             "tokens": came_to.tokens,
             "cost_usd": format(came_to.cost_usd, "f"),
         }
-        for key, came_to in store.cost_hours(query)
+        for key, came_to in rows[: query.limit]
     ]
 
 

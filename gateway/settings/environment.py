@@ -23,6 +23,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """GOODGATE_PORT; 0 picks a free one, and the line printed at start says which."""
     workers: int = 1
     """GOODGATE_WORKERS; above 1 needs Redis and PostgreSQL."""
+    worker: int = 0
+    """Which of several workers this process is, from 1; 0: there is only one."""
     database_url: str = ""
     """GOODGATE_DATABASE_URL."""
     redis_url: str = ""
@@ -31,6 +33,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     """GOODGATE_SECRET: derives the keyed hashes; else a 0600 file in the data folder."""
     pepper: str = ""
     """GOODGATE_PEPPER: keys the digests of credentials; else a 0600 file in the data folder."""
+    ledger_key: str = ""
+    """GOODGATE_LEDGER_KEY: signs the ledger, 32 bytes in hex; else a 0600 file in the folder."""
+    ledger_key_previous: str = ""
+    """GOODGATE_LEDGER_KEY_PREVIOUS: the one before it, for the start that records the change."""
     drain_s: float = 600.0
     """GOODGATE_DRAIN_S: how long streams may go on after SIGTERM."""
     body_bytes_max: int = 32 * 1024 * 1024
@@ -82,6 +88,8 @@ _CONVERT: Mapping[str, type] = {
     "redis_url": str,
     "secret": str,
     "pepper": str,
+    "ledger_key": str,
+    "ledger_key_previous": str,
     "drain_s": float,
     "body_bytes_max": int,
     "url": str,

@@ -9,15 +9,27 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from gateway import ledger
-from gateway.ledger import decision_log, hours, projection, pseudonyms
+from gateway import __version__, ledger
+from gateway.ledger import decision_log, hours, projection, pseudonyms, series
 from gateway.ledger.decision_log import Entry, Page
 from gateway.ledger.hours import HourKey, HourSum
+from gateway.ledger.sequencing import CallRow
+from gateway.stores import promising
+from gateway.stores.memory_log import MemoryLog
 from gateway.values import BudgetUnit
 
+PROMISE_S = 86_400
+_WEEK_US = 7 * 86_400 * 1_000_000
+_PSEUDONYMS_US = 31 * 86_400 * 1_000_000
 
-class MemoryLedger:
-    """Leaves in a list, each at its index; everything else is worked out when asked for."""
+
+def never(_team: str) -> bool:
+    """Return that no team is small."""
+    return False
+
+
+class MemoryLedger(MemoryLog):
+    """Leaves in a list, each at its index; most else is worked out when asked for."""
 
     def __init__(
         self,
@@ -25,44 +37,49 @@ class MemoryLedger:
         secret: bytes = b"memory",
         random: Callable[[int], bytes] = os.urandom,
         clock: Callable[[], float] = time.time,
+        small_team: Callable[[str], bool] = never,
     ) -> None:
-        self._lines: list[bytes] = []
-        self._indexes: dict[tuple[str, str], int] = {}
-        self._calls: dict[str, ledger.Intent | ledger.Refusal] = {}
-        self._settles: dict[str, ledger.Settle] = {}
-        self._costs: list[ledger.CostIntent | ledger.CostSettle] = []
+        super().__init__(
+            origin=f"goodgate/{random(8).hex()}",
+            seed=random(32),
+            clock=clock,
+            small_team=small_team,
+        )
         self._noted: list[Entry] = []
-        self._policies: dict[str, list[tuple[str, str]]] = {}
-        self._clashes: list[tuple[str, bytes]] = []
         self._salts: list[pseudonyms.Salt] = []
         self._names = pseudonyms.Names(secret=secret, random=random)
-        self._seq = 0
+        self.replica = "memory"
+        self._seq = 1
+        self._cost_seq = 0
         self.reading = self
         self.failed = False
         self.backlog = 0
+        at_us = self._now_us()
+        self.add(series.start(self.replica, "gateway", at_us=at_us, version=__version__))
 
-    def stamp(self) -> tuple[str, int]:
-        """Return this replica's name and its next sequence number."""
+    def stamp(self, *, unlinked: bool = False) -> tuple[str, int]:
+        """Return this replica's name and its next sequence number, of one of its two series."""
+        if unlinked:
+            self._cost_seq += 1
+            return self.replica, self._cost_seq
         self._seq += 1
-        return "memory", self._seq
+        return self.replica, self._seq
 
-    def append(self, record: ledger.Leaf, *, urgent: bool = True) -> asyncio.Future[None]:
-        """Append a stamped record."""
+    def append(self, record: ledger.Record, *, urgent: bool = True) -> asyncio.Future[str]:
+        """Append a stamped record; done with the promise of its entry."""
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
+        done: asyncio.Future[str] = loop.create_future()
         self.add(record)
+        line, by_s = ledger.encode(record), int(self._clock()) + PROMISE_S
+        origin = self._signer.verifier.name
+        [promise] = promising.promised(self._signer, origin, by_s, [line], [record])
         # Done a turn later, as with a real ledger: a cancellation needs somewhere to land.
-        loop.call_soon(_resolve, done)
+        loop.call_soon(_resolve, done, promise)
         return done
 
-    def add(self, record: ledger.Leaf) -> None:
+    def add(self, record: ledger.Record) -> None:
         """Put a record in its place."""
-        if isinstance(record, ledger.DecisionRecord | ledger.SettledRecord | ledger.StartedRecord):
-            self._noted.append(record)
-        elif isinstance(record, ledger.CostIntent | ledger.CostSettle):
-            self._costs.append(record)
-        else:
-            self._add_leaf(record)
+        self._take(record)
 
     def expedite(self) -> None:
         """Everything appended so far is as durable as it will be."""
@@ -81,25 +98,68 @@ class MemoryLedger:
         """Return the pseudonym of a person in the week of `at_us`."""
         return self._names.weekly(name, at_us)
 
-    async def flush(self) -> None:
-        """Everything is in order already."""
+    async def erase(self, principal: str, *, auditor: str, reason: str) -> int:
+        """Delete what ties a person to commitments and pseudonyms; return how many salts."""
+        kept = [each for each in self._salts if each.principal != principal]
+        count = len(self._salts) - len(kept)
+        replica, seq = self.stamp()
+        self.add(
+            ledger.Erasure(
+                at_us=self._now_us(),
+                attempt_id=f"erasure_{replica}_{seq}",
+                auditor=auditor,
+                reason=reason,
+                replica=replica,
+                replica_seq=seq,
+                salts=count,
+            )
+        )
+        self._salts = kept
+        self._names.forget(principal)
+        now_us = self._now_us()
+        weeks = range(now_us - _PSEUDONYMS_US, now_us + _WEEK_US, _WEEK_US)
+        blank = {self.weekly(principal, at_us) for at_us in weeks}
+        lines = [pseudonyms.blanked(ledger.encode(each), blank) for each in self._noted]
+        self._noted = [decision_log.entry(line) for line in lines]
+        return count
+
+    async def retire(self, size: int) -> None:
+        """Drop the leaves below an index and the rows of their calls; raises ConfigError."""
+        await self.flush()
+        root = self._check_retirement(size)
+        replica, seq = self.stamp()
+        self.add(
+            ledger.Retirement(
+                at_us=self._now_us(),
+                attempt_id=f"retirement_{replica}_{seq}",
+                replica=replica,
+                replica_seq=seq,
+                root=root,
+                size=size,
+            )
+        )
+        await self.flush()
+        self._drop(size)
 
     def close(self) -> None:
-        """There is nothing to give back."""
+        """End the series; there is nothing to give back."""
+        self.add(series.stopped(self.stamp(), self._cost_seq, self._now_us()))
+        self._take(series.stopped(self._stamp_own(), 0, self._now_us()))
+        self._sign()
 
     def rows(
         self, query: ledger.Query, people: Collection[str] | None = None
     ) -> list[projection.Row]:
         """Return the calls asked for, newest first, up to the query's limit."""
         found = [
-            (call.received_at_us, self._index(attempt_id), attempt_id)
-            for attempt_id, call in self._calls.items()
-            if projection.matches(query, call, people)
+            (row.received_at_us, _place(row), row)
+            for row in self._calls.values()
+            if projection.matches(query, self._call(row), people)
         ]
-        found.sort(reverse=True)
+        found.sort(key=lambda each: each[:2], reverse=True)
         return [
-            projection.row(self._calls[attempt_id], self._settles.get(attempt_id), index)
-            for _, index, attempt_id in found[: query.limit]
+            projection.row(self._call(row), self._settle(row), index)
+            for _, index, row in found[: query.limit]
         ]
 
     def cost_hours(self, query: ledger.Query) -> list[tuple[HourKey, HourSum]]:
@@ -120,9 +180,9 @@ class MemoryLedger:
         chosen = projection.spent_columns(columns)
         names = self.persons()
         parts = [
-            projection.part(call, self._settles[attempt_id], chosen, unit, names)
-            for attempt_id, call in self._calls.items()
-            if attempt_id in self._settles and call.received_at_us >= since_us
+            projection.part(self._call(row), settle, chosen, unit, names)
+            for row in self._calls.values()
+            if (settle := self._settle(row)) is not None and row.received_at_us >= since_us
         ]
         sums = hours.fold(self._costs, lambda _: None).sums
         return projection.total([*parts, *hours.spent(sums, since_us, chosen, unit)])
@@ -159,44 +219,37 @@ class MemoryLedger:
         """Keep the names and texts of the policy files behind a digest for good."""
         self._policies.setdefault(digest, list(files))
 
-    def policy_files(self, digest: str) -> list[tuple[str, str]] | None:
-        """Return the names and texts of the policy files behind a digest, if they were kept."""
-        return self._policies.get(digest)
+    def policy_in_force(self, digest: str, files: Sequence[tuple[str, str]]) -> None:
+        """Keep the policy files behind a digest, and say in the log that they are in force."""
+        at_us = self._now_us()
+        self.keep_policies(digest, files, at_us)
+        replica, seq = self.stamp()
+        self.add(
+            ledger.PolicyInForce(
+                at_us=at_us,
+                attempt_id=f"policy_{replica}_{seq}",
+                digest=digest,
+                files_sha256=ledger.policy_sha256(files),
+                replica=replica,
+                replica_seq=seq,
+            )
+        )
 
-    def leaves(self) -> list[bytes]:
-        """Return the bytes of all leaves, in the order of their indexes."""
-        return list(self._lines)
+    def _call(self, row: CallRow) -> ledger.Intent | ledger.Refusal:
+        found = self._leaves[row.index_intent]
+        assert isinstance(found, ledger.Intent | ledger.Refusal)
+        return found
 
-    def clashes(self) -> list[tuple[str, bytes]]:
-        """Return the records that were set aside, each with the reason."""
-        return list(self._clashes)
-
-    def _add_leaf(
-        self, record: ledger.Intent | ledger.Settle | ledger.Refusal | ledger.Reveal
-    ) -> None:
-        line = ledger.encode(record)
-        kind = "call" if isinstance(record, ledger.Intent | ledger.Refusal) else type(record)
-        key = (record.attempt_id, str(kind))
-        there = self._indexes.get(key)
-        if there is not None:
-            if self._lines[there] != line:
-                self._clashes.append(("other bytes", line))
-            return
-        if isinstance(record, ledger.Settle):
-            if not isinstance(self._calls.get(record.attempt_id), ledger.Intent):
-                self._clashes.append(("settles no intent", line))
-                return
-            self._settles[record.attempt_id] = record
-        elif isinstance(record, ledger.Intent | ledger.Refusal):
-            self._calls[record.attempt_id] = record
-        self._indexes[key] = len(self._lines)
-        self._lines.append(line)
-
-    def _index(self, attempt_id: str) -> int:
-        settled = self._indexes.get((attempt_id, str(ledger.Settle)))
-        return self._indexes[attempt_id, "call"] if settled is None else settled
+    def _settle(self, row: CallRow) -> ledger.Settle | ledger.Adjust | None:
+        found = None if row.index_settle is None else self._leaves[row.index_settle]
+        return found if isinstance(found, ledger.Settle | ledger.Adjust) else None
 
 
-def _resolve(done: asyncio.Future[None]) -> None:
+def _place(row: CallRow) -> int:
+    """Return the index a call is shown under."""
+    return row.index_intent if row.index_settle is None else row.index_settle
+
+
+def _resolve(done: asyncio.Future[str], promise: str) -> None:
     if not done.done():
-        done.set_result(None)
+        done.set_result(promise)

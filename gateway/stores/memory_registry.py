@@ -1,10 +1,13 @@
 """
 Keys, catalogue, active tasks and session pins in memory: the reference.
 
-It is what the embedded store reads through, too: a snapshot that answers the line
-without a query, also while an import fills it from another thread.
+It is what the other stores read through, too: a snapshot that answers the line without a
+query, also while another thread takes in what changed. No answer shows half of a change: a
+dictionary is replaced or filled in one step that no other thread can come between, and what a
+key's owner works on and the sessions pinned to it change together, under a lock.
 """
 
+import threading
 from collections.abc import Iterable
 
 import msgspec
@@ -49,6 +52,14 @@ class MemoryKeys:
         """File a key, in place of what stood under its id."""
         self._keys[key.id] = key
 
+    def take(self, changed: Iterable[Key], *, is_all: bool) -> None:
+        """File keys in one step, each in place of what stood under its id, or of all keys."""
+        found = {key.id: key for key in changed}
+        if is_all:
+            self._keys = found
+        else:
+            self._keys.update(found)
+
     def listed(self) -> list[Key]:
         """Return every key, oldest first."""
         return sorted(self._keys.values(), key=lambda key: (key.created_at, key.id))
@@ -64,6 +75,8 @@ class MemoryTasks:
         self._active: dict[str, str] = {}
         self._pins: dict[tuple[str, str], dict[str, tuple[str, float]]] = {}
         self._forget_at = 0.0
+        # Over `_active` and `_pins`: held for some dictionary look-ups, never for I/O.
+        self._lock = threading.Lock()
 
     @property
     def digest(self) -> str:
@@ -76,22 +89,22 @@ class MemoryTasks:
 
     async def recall(self, principal: Principal, session: str, now: float) -> tuple[str, str]:
         """Return the task pinned to the session, and the key's active task; empty for none."""
-        active = self._active.get(principal.key_id, "")
-        if not session:
-            return "", active
-        pins = self._pins.get((principal.tenant, principal.id))
-        task, until = pins.get(session, ("", 0.0)) if pins else ("", 0.0)
+        with self._lock:
+            active = self._active.get(principal.key_id, "")
+            pins = self._pins.get((principal.tenant, principal.id)) if session else None
+            task, until = pins.get(session, ("", 0.0)) if pins else ("", 0.0)
         return (task if now < until else ""), active
 
     async def pin(self, principal: Principal, session: str, task: str, now: float) -> None:
         """Remember for 24 h which task a session named."""
         if not session:
             return
-        pins = self._pins.setdefault((principal.tenant, principal.id), {})
-        pins.pop(session, None)  # the one named last stands last
-        if len(pins) >= PINS_MAX:
-            del pins[next(iter(pins))]
-        pins[session] = (task, now + PIN_S)
+        with self._lock:
+            pins = self._pins.setdefault((principal.tenant, principal.id), {})
+            pins.pop(session, None)  # the one named last stands last
+            if len(pins) >= PINS_MAX:
+                del pins[next(iter(pins))]
+            pins[session] = (task, now + PIN_S)
 
     def get(self, task_id: str) -> Task | None:
         """Return the task with a canonical id."""
@@ -99,10 +112,21 @@ class MemoryTasks:
 
     def put(self, changed: Iterable[Task]) -> None:
         """Take in tasks, each in place of what stood under its id."""
-        for task in changed:
-            self._tasks[task.id] = task
+        self.take(changed, is_all=False)
+
+    def take(self, changed: Iterable[Task], *, is_all: bool) -> None:
+        """Take in tasks in one step, each in place of what stood under its id, or of all tasks."""
+        found = {task.id: task for task in changed}
+        if is_all:
+            self._digest = tasks.CatalogueDigest()
+        for task in found.values():
             self._digest.put(task)
-        self._digest_text = self._digest.text()  # now, and not during some call
+        text = self._digest.text()  # now, and not during some call
+        if is_all:
+            self._tasks = found
+        else:
+            self._tasks.update(found)
+        self._digest_text = text
 
     def listed(
         self, *, principal: Principal | None = None, status: TaskStatus | None = None
@@ -120,16 +144,37 @@ class MemoryTasks:
 
     def active(self, key_id: str) -> str:
         """Return a key's active task; empty for none."""
-        return self._active.get(key_id, "")
+        with self._lock:
+            return self._active.get(key_id, "")
 
     def start(self, principal: Principal, task: str) -> None:
         """Make a task the active one of the principal's key; its sessions are unpinned."""
-        self._active[principal.key_id] = task
-        self._pins.pop((principal.tenant, principal.id), None)
+        with self._lock:
+            self._start(principal, task)
 
     def stop(self, key_id: str) -> None:
         """Leave a key without an active task."""
-        self._active.pop(key_id, None)
+        with self._lock:
+            self._active.pop(key_id, None)
+
+    def take_active(self, changed: Iterable[tuple[Principal, str]], *, is_all: bool) -> None:
+        """
+        Take in what keys' owners work on, an empty task for nothing.
+
+        With `is_all`, keys that are not named have none, and what is as it was unpins nothing.
+        """
+        with self._lock:
+            before, wanted = self._active, list(changed)
+            if is_all:
+                self._active = {}
+            for principal, task in wanted:
+                key_id = principal.key_id
+                if not task:
+                    self._active.pop(key_id, None)
+                elif is_all and before.get(key_id) == task:
+                    self._active[key_id] = task
+                else:
+                    self._start(principal, task)
 
     def forget_pins(self, now: float) -> None:
         """Drop the pins whose time is over; looks once an hour, however often it is asked."""
@@ -137,15 +182,15 @@ class MemoryTasks:
             return
         self._forget_at = now + FORGET_S
         for owner in list(self._pins):
-            live = {
-                session: (task, until)
-                for session, (task, until) in self._pins.get(owner, {}).items()
-                if now < until
-            }
-            if live:
-                self._pins[owner] = live
-            else:
-                self._pins.pop(owner, None)
+            with self._lock:  # for each owner anew: calls wait for no more than one
+                pins = self._pins.pop(owner, {})
+                live = {session: pin for session, pin in pins.items() if now < pin[1]}
+                if live:
+                    self._pins[owner] = live
+
+    def _start(self, principal: Principal, task: str) -> None:
+        self._active[principal.key_id] = task
+        self._pins.pop((principal.tenant, principal.id), None)
 
 
 class MemoryRegistry:

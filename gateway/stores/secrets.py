@@ -52,6 +52,30 @@ def find(data_dir: Path, name: str, given: str) -> bytes | None:
     return load_or_create(data_dir, name, given)
 
 
+def load_or_create_key(data_dir: Path, name: str, given: str) -> bytes:
+    """Return a signing key, 32 bytes, as `load_or_create` does; `given` holds it in hexadecimal."""
+    return _key(name, given) if given else load_or_create(data_dir, name, "")
+
+
+def find_key(data_dir: Path, name: str, given: str) -> bytes | None:
+    """Return a signing key as `load_or_create_key` does; None when there is none."""
+    return _key(name, given) if given else find(data_dir, name, "")
+
+
+def _key(name: str, given: str) -> bytes:
+    try:
+        key = bytes.fromhex(given)
+    except ValueError:
+        key = b""
+    if len(key) != SIZE:
+        variable = f"GOODGATE_{name.upper().replace('.', '_')}"
+        raise ConfigError(
+            f"{variable} is not {SIZE} bytes in hexadecimal, 64 digits: make one with"
+            " `openssl rand -hex 32`"
+        )
+    return key
+
+
 def _create(path: Path) -> None:
     """Write a whole new file and only then give it its name, so that nobody reads half of one."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

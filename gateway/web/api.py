@@ -23,7 +23,7 @@ from gateway.errors import (
     UnsupportedEncoding,
 )
 from gateway.web.api_table import ROUTES, admit, body_bytes_max
-from gateway.web.api_terms import Api, Ask, Caller, Registry
+from gateway.web.api_terms import Api, Ask, Caller, Document, Registry
 from gateway.web.ingress import BODY_IDLE_S, headers_of
 
 __all__ = ["ROUTES", "Api", "Registry", "routes"]
@@ -31,6 +31,7 @@ __all__ = ["ROUTES", "Api", "Registry", "routes"]
 _QUERY_FIELDS_MAX = 20
 _QUERY_BYTES_MAX = 8 * 1024
 _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+_FINAL = "private, max-age=31536000, immutable"
 
 
 def routes(api: Api) -> list[Route]:
@@ -56,6 +57,8 @@ def _endpoint(api: Api, route: tuple[str, str]) -> Callable[[Request], Awaitable
         headers = {**_HEADERS, "x-request-id": "req_" + api.new_id()}
         try:
             value = await _answer(api, route, request)
+            if isinstance(value, Document):
+                return _document(value, headers)
             status, body = 200, msgspec.json.encode(value)
         except GatewayError as error:
             status = error.status
@@ -67,6 +70,11 @@ def _endpoint(api: Api, route: tuple[str, str]) -> Callable[[Request], Awaitable
         return Response(body, status, headers, media_type="application/json")
 
     return answer
+
+
+def _document(value: Document, headers: dict[str, str]) -> Response:
+    kept = {"cache-control": _FINAL} if value.is_final else {}
+    return Response(value.body, 200, {**headers, **kept, "content-type": value.media_type})
 
 
 async def _answer(api: Api, route: tuple[str, str], request: Request) -> object:

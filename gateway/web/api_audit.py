@@ -1,5 +1,5 @@
 """
-What auditors ask the ledger.
+What auditors ask the ledger, and what is done about it: a person forgotten, a period dropped.
 
 People are pseudonyms, new for each question. A reveal shows names, to auditors alone, and
 is itself an entry of the ledger, durable before anything is shown.
@@ -9,15 +9,43 @@ import asyncio
 import json
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
 
 from gateway import ledger, reports, tasks
 from gateway.errors import InvalidRequest
-from gateway.web.api_terms import Api, Ask, Caller, count_of, query_of
+from gateway.web.api_terms import (
+    Api,
+    Ask,
+    Caller,
+    Name,
+    body_of,
+    count_of,
+    query_of,
+    reason_of,
+)
 
 LIMIT_MAX = 100_000
-REASON_MAX = 500
-_FILTERS = ("task", "team", "principal", "model", "decision", "since", "until", "limit")
+_FILTERS = ("task", "team", "principal", "model", "decision", "rule", "since", "until", "limit")
+_SUMMED = ("by", "task", "team", "model", "decision", "since", "until", "limit")
+_SUMMED_BY_RULE = ("by", "rule", "team", "decision", "since", "until", "limit")
+_BY = "team,month"
+PERIOD_MAX = 10**12 - 1
+
+
+class ErasureWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of POST /api/audit/erase."""
+
+    principal: Name
+    reason: str
+
+
+class RetirementWish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of POST /api/audit/retire."""
+
+    size: Annotated[int, Meta(ge=256, le=PERIOD_MAX, multiple_of=256)]
+    """Leaves below it are dropped."""
 
 
 async def entries(api: Api, ask: Ask) -> list[dict[str, Any]]:
@@ -40,7 +68,34 @@ async def unlinked(api: Api, ask: Ask) -> list[dict[str, Any]]:
     """Return the cost of what had no verified task, by hour, team, model and reason."""
     query = query_of(ask, ("team", "model", "since", "until", "limit"))
     wanted = _wanted(query, api.clock())
-    return await asyncio.to_thread(reports.unlinked, api.reading, wanted)
+    keys = await asyncio.to_thread(api.registry.list_keys)
+    is_small = reports.small(keys, api.clock())
+    return await asyncio.to_thread(reports.unlinked, api.reading, wanted, is_small)
+
+
+async def usage(api: Api, ask: Ask) -> list[dict[str, Any]]:
+    """Return what calls came to, summed by what `by` names; by person there are no sums."""
+    by = reports.columns(ask.query.get("by", _BY))
+    query = query_of(ask, _SUMMED_BY_RULE if "rule" in by else _SUMMED)
+    wanted = _wanted(query, api.clock())
+    return await asyncio.to_thread(reports.usage, api.reading, by, wanted)
+
+
+async def erase(api: Api, ask: Ask) -> dict[str, int]:
+    """Forget who a person's commitments stand for; returns how many salts were deleted."""
+    wish = body_of(ask, ErasureWish)
+    reason = reason_of(wish.reason, "an erasure")
+    if wish.principal in reason:
+        raise InvalidRequest("the reason names the person to be forgotten: it is kept for good")
+    salts = await api.ledger.erase(wish.principal, auditor=ask.caller.account, reason=reason)
+    return {"salts": salts}
+
+
+async def retire(api: Api, ask: Ask) -> dict[str, int]:
+    """Drop the entries below an index: whoever asks has exported and verified them."""
+    wish = body_of(ask, RetirementWish)
+    await api.ledger.retire(wish.size)
+    return {"size": wish.size}
 
 
 def _wanted(query: Mapping[str, str], now: float) -> ledger.Query:
@@ -53,6 +108,7 @@ def _wanted(query: Mapping[str, str], now: float) -> ledger.Query:
         principal=query.get("principal", ""),
         model=query.get("model", ""),
         decision=query.get("decision", ""),
+        rule=query.get("rule", ""),
         since_us=None if since is None else reports.moment_us(since, now),
         until_us=None if until is None else reports.moment_us(until, now),
         limit=count_of(query, "limit", 1000, LIMIT_MAX),
@@ -61,9 +117,7 @@ def _wanted(query: Mapping[str, str], now: float) -> ledger.Query:
 
 async def _record_reveal(api: Api, caller: Caller, reason: str, query: Mapping[str, str]) -> None:
     caller.need("reveal", "names are shown to auditors only; ask one")
-    reason = reason.strip()
-    if not reason or len(reason) > REASON_MAX or not reason.isprintable():
-        raise InvalidRequest(f"a reveal needs its reason: one line, up to {REASON_MAX} characters")
+    reason = reason_of(reason, "a reveal")
     filters: dict[str, object] = {name: query[name] for name in _FILTERS if name in query}
     if "principal" in query:
         # A leaf is never changed, so a name in it could never be erased: commitments stand for it.

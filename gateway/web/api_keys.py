@@ -1,5 +1,6 @@
 """Keys: made, listed, rotated, revoked. A credential is in one reply, ever."""
 
+import asyncio
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
@@ -37,7 +38,7 @@ async def create(api: Api, ask: Ask) -> dict[str, Any]:
         now=now,
         expires_at=None if wish.expires_in_s is None else now + wish.expires_in_s,
     )
-    api.registry.add_key(key)
+    await asyncio.to_thread(api.registry.add_key, key)
     return {"key": credential, **_shown(key)}
 
 
@@ -51,14 +52,17 @@ async def rotate(api: Api, ask: Ask) -> dict[str, Any]:
     """Return a credential in place of one that is revoked now; what it may do is the same."""
     body_of(ask, Nothing)
     old_id = ask.place["id"]
-    credential, key = api.registry.rotate_key(old_id, pepper=api.pepper, now=api.clock())
+    credential, key = await asyncio.to_thread(
+        api.registry.rotate_key, old_id, pepper=api.pepper, now=api.clock()
+    )
     return {"key": credential, **_shown(key), "replaces": old_id}
 
 
 async def revoke(api: Api, ask: Ask) -> dict[str, Any]:
     """Revoke a key: dead within five seconds on every server. A second time does nothing."""
     body_of(ask, Nothing)
-    return _shown(api.registry.revoke_key(ask.place["id"], api.clock()))
+    key = await asyncio.to_thread(api.registry.revoke_key, ask.place["id"], api.clock())
+    return _shown(key)
 
 
 def _shown(key: Key) -> dict[str, Any]:

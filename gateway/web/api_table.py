@@ -8,7 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.errors import NotFound
-from gateway.web import api_audit, api_decisions, api_keys, api_replay, api_status, api_tasks
+from gateway.web import (
+    api_audit,
+    api_decisions,
+    api_keys,
+    api_log,
+    api_replay,
+    api_status,
+    api_tasks,
+)
 from gateway.web.api_terms import Api, Ask, Caller, Operation
 
 ROUTES: Mapping[tuple[str, str], str] = {
@@ -26,6 +34,16 @@ ROUTES: Mapping[tuple[str, str], str] = {
     ("GET", "/api/decisions/{id}"): "call",
     ("GET", "/api/audit/entries"): "audit",
     ("GET", "/api/audit/unlinked"): "audit",
+    ("GET", "/api/audit/usage"): "audit",
+    ("POST", "/api/audit/erase"): "erase",
+    ("POST", "/api/audit/retire"): "retire",
+    ("GET", "/api/receipts/{id}"): "call",
+    ("GET", "/api/log/key"): "call",
+    ("GET", "/api/log/checkpoint"): "call",
+    ("GET", "/api/log/files"): "audit",
+    ("GET", "/api/log/manifest"): "audit",
+    ("POST", "/api/log/cosignatures"): "audit",
+    ("GET", "/api/log/{path:path}"): "audit",
     ("GET", "/api/decisions"): "audit",
     ("GET", "/api/policy/shadow"): "audit",
     ("POST", "/-/reload"): "reload",
@@ -47,6 +65,16 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("GET", "/api/decisions/{id}"): api_decisions.explain,
     ("GET", "/api/audit/entries"): api_audit.entries,
     ("GET", "/api/audit/unlinked"): api_audit.unlinked,
+    ("GET", "/api/audit/usage"): api_audit.usage,
+    ("POST", "/api/audit/erase"): api_audit.erase,
+    ("POST", "/api/audit/retire"): api_audit.retire,
+    ("GET", "/api/receipts/{id}"): api_log.receipt,
+    ("GET", "/api/log/key"): api_log.key,
+    ("GET", "/api/log/checkpoint"): api_log.checkpoint,
+    ("GET", "/api/log/files"): api_log.files,
+    ("GET", "/api/log/manifest"): api_log.manifest,
+    ("POST", "/api/log/cosignatures"): api_log.cosign,
+    ("GET", "/api/log/{path:path}"): api_log.file,
     ("GET", "/api/decisions"): api_replay.listing,
     ("GET", "/api/policy/shadow"): api_replay.shadow,
     ("POST", "/-/reload"): api_status.reload,
@@ -57,6 +85,8 @@ _WHO_MAY: Mapping[str, str] = {
     "catalogue": "ask an admin",
     "reload": "ask an admin",
     "audit": "ask an auditor or an admin",
+    "erase": "ask an auditor",
+    "retire": "ask an admin",
 }
 
 BODY_BYTES_MAX = 64 * 1024

@@ -75,7 +75,8 @@ def active(api: Api, caller: Caller) -> dict[str, Any] | None:
 async def start(api: Api, ask: Ask) -> dict[str, Any]:
     """Make a task the active one of the caller's key, for calls that name none."""
     task = _usable(api, ask.caller, body_of(ask, TaskWish).task)
-    api.registry.set_active(ask.caller.principal.key_id, task.spelling, api.clock())
+    key_id = ask.caller.principal.key_id
+    await asyncio.to_thread(api.registry.set_active, key_id, task.spelling, api.clock())
     return _shown(api, ask.caller, task, task.id)
 
 
@@ -83,7 +84,8 @@ async def stop(api: Api, ask: Ask) -> dict[str, Any]:
     """Leave the caller's key with no active task; returns which one it was."""
     body_of(ask, Nothing)
     started = _started(api, ask.caller)
-    api.registry.clear_active(ask.caller.principal.key_id, api.clock())
+    key_id = ask.caller.principal.key_id
+    await asyncio.to_thread(api.registry.clear_active, key_id, api.clock())
     return {"stopped": started or None}
 
 

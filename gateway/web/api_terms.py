@@ -16,6 +16,7 @@ from msgspec import Meta, Struct
 
 from gateway import identity, ledger, reports, tasks
 from gateway.errors import InvalidRequest, NotAllowed
+from gateway.ledger import notes
 from gateway.ledger.decision_log import Entry, Page
 from gateway.values import Key, Principal, Task
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # a developer's command passes through here, and compiles no 
     from gateway.policy import PolicySet
 
 _DIGITS_MAX = 12
+REASON_MAX = 500
 
 Name = Annotated[str, Meta(min_length=1, max_length=128)]
 """A principal, a team, a model: `identity.mint` says which characters."""
@@ -119,14 +121,26 @@ class Registry(Protocol):
 
 
 class Ledger(Protocol):
-    """The record, as far as a reveal is written to it."""
+    """The record, as far as what is done about it is written to it."""
 
     def stamp(self) -> tuple[str, int]:
         """Return the replica's name and its next sequence number."""
         ...
 
-    def append(self, record: ledger.Leaf) -> Awaitable[None]:
+    def append(self, record: ledger.Leaf) -> Awaitable[object]:
         """Append a stamped record; done when it is durable."""
+        ...
+
+    def erase(self, principal: str, *, auditor: str, reason: str) -> Awaitable[int]:
+        """Forget who a person's commitments stand for; returns how many salts were deleted."""
+        ...
+
+    def retire(self, size: int) -> Awaitable[None]:
+        """Drop the leaves below an index; raises ConfigError when one is still needed."""
+        ...
+
+    def cosign(self, size: int, line: str) -> Awaitable[None]:
+        """Keep a witness's signature line of a checkpoint."""
         ...
 
 
@@ -177,6 +191,8 @@ class Api(Struct, frozen=True, kw_only=True):
     """Load policies and providers again; returns the digest now in force."""
     status: Callable[[], Mapping[str, Any]]
     """What `/health/ready` says: version, policy, prices_as_of, …"""
+    signer: Callable[[], notes.Signer | None] = lambda: None
+    """What signs in the log's name; None: its key is not here."""
 
 
 class Caller(Struct, frozen=True, kw_only=True):
@@ -206,6 +222,15 @@ class Ask(Struct, frozen=True, kw_only=True):
     """The variable parts of the path."""
     query: Mapping[str, str] = {}
     body: bytes = b""
+
+
+class Document(Struct, frozen=True, kw_only=True):
+    """An answer that is bytes as they are, and no JSON of the API's own."""
+
+    body: bytes
+    media_type: str
+    is_final: bool = False
+    """Whether it will never be another: it may be kept."""
 
 
 Operation: TypeAlias = Callable[[Api, Ask], Awaitable[Any]]
@@ -239,6 +264,14 @@ def count_of(query: Mapping[str, str], name: str, default: int, most: int) -> in
     if not (readable and 1 <= int(text) <= most):
         raise InvalidRequest(f"{name} is a whole number from 1 to {most}")
     return int(text)
+
+
+def reason_of(text: str, what: str) -> str:
+    """Return why somebody does what is recorded; raises InvalidRequest when it is none."""
+    reason = text.strip()
+    if not reason or len(reason) > REASON_MAX or not reason.isprintable():
+        raise InvalidRequest(f"{what} needs its reason: one line, up to {REASON_MAX} characters")
+    return reason
 
 
 def utc(seconds: float | None) -> str | None:

@@ -288,6 +288,8 @@ def gateway_headers(admission: Admission, decision: str) -> list[tuple[bytes, by
         (b"x-goodgate-decision", decision.encode()),
         (b"x-goodgate-policy", attempt.decision.policy.encode()),
     ]
+    if admission.receipt.promise:
+        headers.append((b"x-goodgate-receipt", admission.receipt.promise.encode()))
     if attempt.verdict and attempt.verdict.earlier:
         # So that whoever is slowed for a repeat can see which call it repeats, and why.
         headers.append((b"x-goodgate-likeness-of", attempt.verdict.earlier.encode()))

@@ -1,4 +1,4 @@
-"""The two registries, opened and filled the same way."""
+"""The registries, opened and filled the same way."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,19 +6,32 @@ from typing import TypeAlias
 
 from gateway import identity
 from gateway.stores.memory_registry import MemoryRegistry
-from gateway.stores.sqlite.registry import Registry
+from gateway.stores.postgres import registry as postgres
+from gateway.stores.sqlite import registry as sqlite
 from gateway.values import Key, Role
+from tests.stores import postgreses
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0
 PEPPER = b"p" * 32
 
-AnyRegistry: TypeAlias = MemoryRegistry | Registry
+AnyRegistry: TypeAlias = MemoryRegistry | sqlite.Registry | postgres.Registry
+
+
+def database(folder: Path) -> str:
+    """Return the URL of the database a folder stands for; it is made with the first asking."""
+    noted = folder / "database.url"
+    if not noted.exists():
+        noted.write_text(postgreses.url(), encoding="utf-8")
+    return noted.read_text(encoding="utf-8")
+
 
 BACKENDS: dict[str, Callable[[Path], AnyRegistry]] = {
     "memory": lambda _: MemoryRegistry(),
-    "sqlite": lambda folder: Registry.open(folder, create=True),
+    "postgres": lambda folder: postgres.Registry.open(database(folder)),
+    "sqlite": lambda folder: sqlite.Registry.open(folder, create=True),
 }
+DURABLE = sorted(BACKENDS.keys() - {"memory"})
 
 
 def mint(principal: str = "alice", team: str = "payments", role: Role = "developer") -> Key:

@@ -1,9 +1,7 @@
-"""What every ledger does: the memory store is the reference, SQLite is held to it."""
+"""What every ledger does: the memory store is the reference, the others are held to it."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 
@@ -12,45 +10,31 @@ from gateway.errors import ConfigError
 from gateway.ledger import decision_log
 from gateway.ledger.hours import HourKey
 from gateway.ledger.projection import COLUMNS
-from gateway.stores.memory_ledger import MemoryLedger
-from gateway.stores.sqlite.ledger import Ledger
 from tests.stores.ledgers import (
+    BACKENDS,
     HOUR,
     NOW_US,
+    Store,
+    append,
     cost_intent,
     cost_settle,
     decision,
+    in_order,
     intent,
-    open_ledger,
+    opened,
     refusal,
     reveal,
+    rows,
     settle,
     settled,
+    stamped,
 )
 
-Store: TypeAlias = MemoryLedger | Ledger
 
-
-@pytest.fixture(params=["memory", "sqlite", "sqlite, not sequenced"])
+@pytest.fixture(params=BACKENDS)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    """A ledger; the last kind keeps everything in its intake, where readers must see it too."""
-    if request.param == "memory":
-        yield MemoryLedger()
-        return
-    made = open_ledger(tmp_path)
-    if request.param != "sqlite":
-        made._writer._put_in_order = lambda: None  # type: ignore[method-assign]  # held back
-    made.start(asyncio.get_running_loop())
-    yield made
-    made.close()
-
-
-async def append(store: Store, *records: ledger.Leaf) -> None:
-    await asyncio.gather(*[store.append(record) for record in records])
-
-
-def rows(store: Store, **query: object) -> list[dict[str, object]]:
-    return store.reading.rows(ledger.Query(**query))
+    async with opened(request.param, tmp_path) as made:
+        yield made
 
 
 async def test_a_settled_call_is_one_row_with_the_names_auditors_know(store: Store) -> None:
@@ -73,10 +57,11 @@ async def test_an_open_call_has_no_figures(store: Store) -> None:
 async def test_the_index_is_the_settles_once_there_is_one(store: Store) -> None:
     await append(store, intent(1), intent(2))
     await store.flush()
-    assert [row["index"] for row in rows(store)] == [1, 0]
+    size = store.reading.size()
+    assert [row["index"] for row in rows(store)] == [size - 1, size - 2]
     await append(store, settle(1))
     await store.flush()
-    assert [row["index"] for row in rows(store)] == [1, 2]
+    assert [row["index"] for row in rows(store)] == [size - 1, size]
 
 
 async def test_a_refused_call_is_one_leaf_at_no_cost(store: Store) -> None:
@@ -98,6 +83,12 @@ async def test_a_refused_call_is_one_leaf_at_no_cost(store: Store) -> None:
         ({"model": "gpt-5-mini"}, [3, 2, 1]),
         ({"model": "fast"}, [4, 3, 2, 1]),
         ({"decision": "refused"}, [4]),
+        ({"decision": "forwarded"}, [3, 2, 1]),
+        ({"rule": "require-task"}, [3, 2, 1]),
+        ({"rule": "team-budget", "team": "payments"}, [4]),
+        ({"rule": "require-task", "limit": 1}, [3]),
+        ({"task": "PROJ-1", "limit": 2, "rule": "require-task"}, [3, 2]),
+        ({"model": "fast", "decision": "forwarded", "limit": 2}, [3, 2]),
         ({"since_us": NOW_US + 2, "until_us": NOW_US + 4}, [3, 2]),
         ({"task": "NONE-1"}, []),
     ],
@@ -113,45 +104,59 @@ async def test_queries_choose_calls_newest_first(
 
 
 async def test_the_same_bytes_twice_are_one_record(store: Store) -> None:
-    await append(store, intent(1), settle(1))
+    first = await append(store, intent(1), settle(1))
     await store.flush()
-    await append(store, settle(1), intent(1), intent(2), settle(2), settle(2))
+    second = [stamped(store, each) for each in (intent(2), settle(2))]
+    for record in (*reversed(first), *second, second[1], second[0]):
+        await store.append(record)
     await store.flush()
     assert len(rows(store)) == 2
-    assert len(store.reading.leaves()) == 4
+    assert in_order(store) == [*first, *second]
     assert store.reading.clashes() == []
 
 
 async def test_other_bytes_for_one_attempt_and_kind_are_set_aside(store: Store) -> None:
     await append(store, intent(1), settle(1))
     await store.flush()
-    other = settle(1, output_tokens=0, cost_usd="0")
-    await append(store, other, settle(7))
+    other, lonely = await append(store, settle(1, output_tokens=0, cost_usd="0"), settle(7))
     await store.flush()
     assert store.reading.clashes() == [
         ("other bytes", ledger.encode(other)),
-        ("settles no intent", ledger.encode(settle(7))),
+        ("settles no intent", ledger.encode(lonely)),
     ]
     assert [row["output_tokens"] for row in rows(store)] == [20]
 
 
-async def test_leaves_keep_the_order_and_the_bytes_they_were_appended_with(store: Store) -> None:
-    records = [intent(1), intent(2), settle(2), reveal(9), settle(1), refusal(3)]
-    await append(store, *records)
+async def test_a_number_that_was_used_before_is_set_aside(store: Store) -> None:
+    first, _ = await append(store, intent(1), intent(2))
+    again = intent(3, replica=first.replica, replica_seq=first.replica_seq)
+    await store.append(again)
     await store.flush()
-    assert store.reading.leaves() == [ledger.encode(record) for record in records]
+    assert store.reading.clashes() == [("a number its series used before", ledger.encode(again))]
+    assert len(rows(store)) == 2
+
+
+async def test_leaves_keep_the_order_and_the_bytes_they_were_appended_with(store: Store) -> None:
+    records = await append(store, intent(1), intent(2), settle(2), reveal(9), settle(1), refusal(3))
+    await store.flush()
+    lines = store.reading.leaves()
+    assert [line for line in lines if b"replica_start" not in line] == [
+        ledger.encode(record) for record in records
+    ]
 
 
 async def test_unlinked_cost_is_summed_by_hour_and_leaves_no_row(store: Store) -> None:
-    await append(store, cost_intent(1), cost_settle(1), cost_intent(2), cost_intent(3))
-    await append(store, cost_settle(2, cost_usd="0.2"), cost_settle(1))
+    await append(store, cost_intent(1), cost_intent(2), cost_intent(3))
+    [again] = await append(store, cost_settle(1))
+    await append(store, cost_settle(2, cost_usd="0.2"))
+    await store.append(again)
     await append(store, cost_intent(4, settled=True, reason="task_required"))
     [(one, a), (other, b)] = store.reading.cost_hours(ledger.Query())
     assert (one.reason, a.calls, a.refused) == ("task_required", 1, 1)
     assert other == HourKey(HOUR, "payments", "fast", "unknown")
     assert (b.calls, b.tokens, str(b.cost_usd)) == (2, 60, "0.3")
     assert rows(store) == []
-    assert store.reading.leaves() == []
+    assert in_order(store) == []
 
 
 async def test_a_cost_intent_settled_much_later_is_counted_once(store: Store) -> None:
@@ -293,7 +298,7 @@ async def test_a_commitment_is_the_same_all_month_and_names_its_person(store: St
 
 
 async def test_a_caller_who_is_gone_takes_nothing_back(store: Store) -> None:
-    waiting = store.append(intent(1))
+    waiting = store.append(stamped(store, intent(1)))
     waiting.cancel()
     await append(store, intent(2))
     assert len(rows(store)) == 2

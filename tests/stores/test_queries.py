@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.stores.sqlite import queries
+from gateway.stores import queries
 
 
 def test_the_blocks_of_a_file_are_found_by_name() -> None:

@@ -1,105 +1,18 @@
 """The embedded registry: one file, several processes, nothing lost."""
 
 import stat
-import subprocess
-import sys
-import textwrap
-import threading
 from pathlib import Path
 
 import apsw
 import pytest
 
-from gateway.errors import ConfigError, NotFound, RegistryUnavailable
+from gateway.errors import ConfigError, RegistryUnavailable
 from gateway.stores.sqlite import connection
 from gateway.stores.sqlite.registry import Registry
 from gateway.values import Task
 from tests.stores.registries import NOW, PEPPER, filed, mint
 
 TASK = Task(id="PROJ-1", spelling="PROJ-1", root_id="PROJ-1", members=frozenset({"alice"}))
-
-
-def test_everything_is_there_when_the_file_is_opened_again(tmp_path: Path) -> None:
-    """Keys, tasks and active tasks."""
-    registry = Registry.open(tmp_path, create=True)
-    key, other = filed(registry), filed(registry)
-    registry.import_tasks([TASK], now=NOW)
-    registry.set_active(key.id, "PROJ-1", NOW)
-    registry.set_active(other.id, "PROJ-1", NOW)
-    registry.clear_active(other.id, NOW)
-    registry.revoke_key(other.id, NOW)
-    kept = (registry.list_keys(), registry.list_tasks(), registry.tasks.digest)
-    registry.close()
-
-    reopened = Registry.open(tmp_path / "registry.sqlite", create=False)
-
-    assert (reopened.list_keys(), reopened.list_tasks(), reopened.tasks.digest) == kept
-    assert reopened.tasks.active(key.id) == "PROJ-1"
-    assert reopened.tasks.active(other.id) == ""
-    reopened.close()
-
-
-async def test_what_another_process_did_is_seen_at_the_next_refresh(tmp_path: Path) -> None:
-    """A revocation above all."""
-    server = Registry.open(tmp_path, create=True)
-    command = Registry.open(tmp_path, create=False)
-    key = filed(command)
-    assert await server.keys.find(key.id) is None
-    assert server.refresh(NOW) is True
-    assert await server.keys.find(key.id) == key
-    await server.tasks.pin(key.principal, "session-1", "PROJ-9", NOW)
-
-    command.revoke_key(key.id, NOW)
-    command.import_tasks([TASK], now=NOW)
-    command.set_active(key.id, "PROJ-1", NOW)
-
-    assert server.refresh(NOW) is True
-    assert server.refresh(NOW) is False
-    assert server.keys.get(key.id).revoked_at == NOW
-    assert await server.tasks.find("PROJ-1") == TASK
-    assert server.tasks.digest == command.tasks.digest
-    # A task was started, so the session is no longer what its owner works on.
-    assert await server.tasks.recall(key.principal, "session-1", NOW) == ("", "PROJ-1")
-    server.close()
-    command.close()
-
-
-def test_a_change_starts_from_what_is_in_the_file_not_from_what_was_seen(tmp_path: Path) -> None:
-    """Two processes that write in turn never undo each other's work."""
-    one = Registry.open(tmp_path, create=True)
-    other = Registry.open(tmp_path, create=False)
-    key = filed(one)
-
-    other.revoke_key(key.id, NOW)
-    again = one.revoke_key(key.id, NOW + 60)
-    with pytest.raises(ConfigError):
-        one.rotate_key(key.id, pepper=PEPPER, now=NOW)
-
-    assert again.revoked_at == NOW
-    assert other.refresh(NOW) is True
-    assert other.list_keys() == one.list_keys()
-    one.close()
-    other.close()
-
-
-def test_a_change_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Neither in the file nor in the snapshot."""
-    registry = Registry.open(tmp_path, create=True)
-    key = filed(registry)
-    bad = Task(id="PROJ-2", spelling="x", status="half-open")  # type: ignore[arg-type]  # on purpose
-
-    with pytest.raises(RegistryUnavailable, match="try again"):
-        registry.import_tasks([TASK, bad], now=NOW)
-    with pytest.raises(RegistryUnavailable):
-        registry.add_key(key)
-    with pytest.raises(NotFound):
-        registry.revoke_key("nobody", NOW)
-
-    reopened = Registry.open(tmp_path, create=False)
-    assert registry.list_tasks() == reopened.list_tasks() == []
-    assert registry.list_keys() == reopened.list_keys() == [key]
-    registry.close()
-    reopened.close()
 
 
 def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
@@ -223,59 +136,6 @@ def test_a_file_that_can_no_longer_be_read_is_said_so(tmp_path: Path) -> None:
         registry.refresh(NOW)
 
 
-def test_a_refresh_does_not_wait_for_a_write_of_its_own_process(tmp_path: Path) -> None:
-    """An import in a thread never holds the line up."""
-    registry = Registry.open(tmp_path, create=True)
-    other = Registry.open(tmp_path, create=False)
-    filed(other)
-
-    with registry._lock:
-        assert registry.refresh(NOW) is False
-
-    assert registry.refresh(NOW) is True
-    registry.close()
-    other.close()
-
-
-def test_several_processes_may_begin_a_registry_at_once(tmp_path: Path) -> None:
-    """Each finds it whole, and none of their keys is lost."""
-    program = textwrap.dedent(
-        """
-        import sys
-        from pathlib import Path
-        from gateway.stores.sqlite.registry import Registry
-        from tests.stores.registries import filed
-        registry = Registry.open(Path(sys.argv[1]), create=True)
-        for _ in range(5):
-            filed(registry)
-        registry.close()
-        """
-    )
-    running = [
-        subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stderr=subprocess.PIPE)
-        for _ in range(3)
-    ]
-    told = [process.communicate(timeout=60)[1] for process in running]
-
-    registry = Registry.open(tmp_path, create=False)
-    assert told == [b"", b"", b""]
-    assert len(registry.list_keys()) == 15
-    registry.close()
-
-
-def test_threads_of_one_process_may_write(tmp_path: Path) -> None:
-    """One after the other."""
-    registry = Registry.open(tmp_path, create=True)
-    threads = [threading.Thread(target=filed, args=(registry,)) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert len(registry.list_keys()) == 8
-    registry.close()
-
-
 def test_no_credential_is_in_the_file(tmp_path: Path) -> None:
     """Only digests under the pepper."""
     registry = Registry.open(tmp_path, create=True)
@@ -288,21 +148,3 @@ def test_no_credential_is_in_the_file(tmp_path: Path) -> None:
 
     assert key.digest in kept
     assert credential.split("_")[2].encode() not in kept
-
-
-def test_the_line_reads_on_while_a_thread_imports(tmp_path: Path) -> None:
-    """Lists and digests are of some moment, and never an error."""
-    registry = Registry.open(tmp_path, create=True)
-    many = [Task(id=f"P-{n}", spelling=f"P-{n}", root_id=f"P-{n}") for n in range(2000)]
-    thread = threading.Thread(target=registry.import_tasks, args=(many,), kwargs={"now": NOW})
-    thread.start()
-    seen = {registry.tasks.digest}
-    while thread.is_alive():
-        assert len(registry.list_tasks()) <= 2000
-        seen.add(registry.tasks.digest)
-        registry.refresh(NOW)
-    thread.join()
-
-    assert len(registry.list_tasks()) == 2000
-    assert len(seen | {registry.tasks.digest}) == 2
-    registry.close()

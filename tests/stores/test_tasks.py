@@ -238,26 +238,27 @@ texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 times = st.none() | st.floats(0, NOW)
 
 
-@given(
-    st.lists(
-        st.builds(
-            Task,
-            id=st.sampled_from(["A-1", "A-2", "A-3"]),
-            spelling=texts,
-            title=texts,
-            status=st.sampled_from(["open", "closed"]),
-            opened_at=times,
-            closed_at=times,
-            root_id=texts,
-            members=st.frozensets(texts),
-            team=texts,
-            value=st.none() | st.decimals(0, 10, places=3),
-            creator=texts,
-            url=texts,
-        ),
-        max_size=6,
-    )
+catalogues = st.lists(
+    st.builds(
+        Task,
+        id=st.sampled_from(["A-1", "A-2", "A-3"]),
+        spelling=texts,
+        title=texts,
+        status=st.sampled_from(["open", "closed"]),
+        opened_at=times,
+        closed_at=times,
+        root_id=texts,
+        members=st.frozensets(texts),
+        team=texts,
+        value=st.none() | st.decimals(0, 10, places=3),
+        creator=texts,
+        url=texts,
+    ),
+    max_size=6,
 )
+
+
+@given(catalogues)
 def test_whatever_is_imported_reads_back_as_the_reference_has_it(
     tmp_path_factory: pytest.TempPathFactory, imported: list[Task]
 ) -> None:

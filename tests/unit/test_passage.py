@@ -36,7 +36,7 @@ async def test_a_stream_passes_and_the_usage_nobody_asked_for_is_cut_out(play: P
     assert passed == HELLO + HELLO + DONE
     assert (settled(play).output_tokens, settled(play).completion) == (9, "complete")
     assert play.tally.tokens["output", "yes"] == 9, "settled once, though it had two ends"
-    assert play.ledger.stamp()[1] == 3, "one stamp for the intent, one for the settle"
+    assert play.ledger.stamp()[1] == 4, "the start, then one for the intent and one for the settle"
 
 
 async def test_the_end_of_a_stream_leaves_after_the_settle(play: Playbook) -> None:

@@ -1,6 +1,7 @@
 The ledger's file. `intake` is what is durable and not yet in order; the sequencer moves it,
-in one transaction, into leaves, the rows auditors ask for, and the sums of unlinked cost.
-Leaves are never updated. `entry` can be rebuilt from them.
+in one transaction, into leaves, the tree over them, the rows auditors ask for, hourly sums, and
+the sums of unlinked cost. Leaves, full tiles and checkpoints are never updated. `entry`, `tile`
+and the sums can be rebuilt from the leaves.
 
 -- name: migration_1
 CREATE TABLE intake (
@@ -83,8 +84,128 @@ CREATE TABLE policy_text (         -- what each digest in the record stands for;
     files BLOB NOT NULL            -- zlib over a JSON list of [name, text]
 ) STRICT, WITHOUT ROWID;
 
+-- name: migration_3
+ALTER TABLE intake DROP COLUMN first_seq;
+ALTER TABLE intake DROP COLUMN last_seq;
+CREATE TABLE log (                 -- one row, made when a gateway first opens the file
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    origin TEXT NOT NULL,
+    vkey TEXT NOT NULL,            -- of the key that signs
+    epoch INTEGER NOT NULL,        -- of the sequencer
+    replica TEXT NOT NULL,         -- the gateway that last began here
+    secret_mark TEXT NOT NULL,
+    pepper_mark TEXT NOT NULL,     -- empty: not known yet
+    size INTEGER NOT NULL,         -- leaves in the tree
+    retired INTEGER NOT NULL,      -- leaves below it are dropped
+    ready INTEGER NOT NULL         -- 0 while leaves of an earlier release are put into the tree
+) STRICT;
+CREATE TABLE tile (                -- hashes, as gateway.ledger.tiles packs them
+    level INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    packed BLOB NOT NULL,
+    PRIMARY KEY (level, number)
+) STRICT;
+CREATE TABLE checkpoint (
+    size INTEGER PRIMARY KEY,
+    at_us INTEGER NOT NULL,
+    note TEXT NOT NULL
+) STRICT;
+CREATE TABLE cosignature (
+    size INTEGER NOT NULL,
+    line TEXT NOT NULL,
+    PRIMARY KEY (size, line)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE series (              -- how far each replica's records have come
+    replica TEXT PRIMARY KEY,
+    last_seq INTEGER NOT NULL,
+    last_cost_seq INTEGER NOT NULL,
+    ended INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX series_open ON series (replica) WHERE ended = 0;
+DROP TABLE entry;
+DELETE FROM other_leaf;            -- both are filled again from the leaves
+CREATE TABLE entry (               -- one call; unique by attempt, so each kind is there once
+    index_intent INTEGER PRIMARY KEY,   -- the refusal's, for a refused call
+    attempt_id TEXT NOT NULL UNIQUE,
+    received_at_us INTEGER NOT NULL,
+    principal TEXT NOT NULL,
+    team TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    task_id TEXT NOT NULL,
+    root_id TEXT NOT NULL,
+    model_requested TEXT NOT NULL,
+    model_served TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    decision TEXT NOT NULL,
+    rules TEXT NOT NULL,           -- a JSON list
+    replica TEXT NOT NULL,
+    index_settle INTEGER,          -- null while the call is open; the last adjust's, if any
+    completion TEXT NOT NULL,
+    adjusts INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    cache_read_tokens INTEGER NOT NULL,
+    cache_write_tokens INTEGER NOT NULL,
+    reasoning_tokens INTEGER NOT NULL,
+    cost_nano_usd INTEGER NOT NULL
+) STRICT;
+CREATE INDEX entry_by_time ON entry (received_at_us);
+CREATE INDEX entry_by_team ON entry (team, received_at_us);
+CREATE INDEX entry_by_task ON entry (task_id, received_at_us);
+CREATE INDEX entry_by_root ON entry (root_id, received_at_us) WHERE root_id <> task_id;
+CREATE INDEX entry_by_model ON entry (model_requested, received_at_us);
+CREATE INDEX entry_by_served ON entry (model_served, received_at_us)
+    WHERE model_served <> model_requested;
+CREATE INDEX entry_by_decision ON entry (decision, received_at_us) WHERE decision <> 'forwarded';
+CREATE INDEX entry_by_person ON entry (principal, received_at_us);
+CREATE INDEX entry_open ON entry (index_intent) WHERE index_settle IS NULL;
+CREATE TABLE entry_rule (          -- the rules that had a say in a call
+    rule TEXT NOT NULL,
+    received_at_us INTEGER NOT NULL,
+    index_intent INTEGER NOT NULL,
+    PRIMARY KEY (rule, received_at_us, index_intent)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE rollup (              -- calls by the hour they were received in
+    hour INTEGER NOT NULL,         -- its start, Unix seconds
+    team TEXT NOT NULL,
+    root_id TEXT NOT NULL,
+    task_id TEXT NOT NULL,
+    model TEXT NOT NULL,
+    decision TEXT NOT NULL,
+    calls INTEGER NOT NULL,
+    settled INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    cache_read_tokens INTEGER NOT NULL,
+    cache_write_tokens INTEGER NOT NULL,
+    reasoning_tokens INTEGER NOT NULL,
+    cost_nano_usd INTEGER NOT NULL,
+    PRIMARY KEY (hour, team, root_id, task_id, model, decision)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE rule_rollup (
+    hour INTEGER NOT NULL,
+    rule TEXT NOT NULL,
+    team TEXT NOT NULL,
+    decision TEXT NOT NULL,
+    calls INTEGER NOT NULL,
+    PRIMARY KEY (hour, rule, team, decision)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE cost_pending (        -- the part of cost_hourly that is in no cost_hour leaf yet
+    hour INTEGER NOT NULL,
+    team TEXT NOT NULL,
+    model TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    calls INTEGER NOT NULL,
+    refused INTEGER NOT NULL,
+    tokens INTEGER NOT NULL,
+    cost_usd TEXT NOT NULL,
+    PRIMARY KEY (hour, team, model, reason)
+) STRICT, WITHOUT ROWID;
+INSERT INTO cost_pending SELECT * FROM cost_hourly;
+
 -- name: add_intake
-INSERT INTO intake (replica, first_seq, last_seq, records) VALUES (?, ?, ?, ?)
+INSERT INTO intake (replica, records) VALUES (?, ?)
 
 -- name: add_salt
 INSERT INTO salt (principal, month, salt) VALUES (?, ?, ?)
@@ -98,7 +219,32 @@ SELECT id, replica, records FROM intake WHERE replica <> ? ORDER BY id
 -- name: remove_intake
 DELETE FROM intake WHERE id IN (SELECT value FROM json_each(?))
 
--- name: next_index
+-- name: log
+SELECT origin, vkey, epoch, replica, secret_mark, pepper_mark, size, retired, ready FROM log
+
+-- name: make_log
+INSERT INTO log (id, origin, vkey, epoch, replica, secret_mark, pepper_mark, size, retired, ready)
+VALUES (1, ?, ?, 0, '', ?, '', 0, 0, 0)
+
+-- name: set_size
+UPDATE log SET size = ?
+
+-- name: set_ready
+UPDATE log SET ready = 1
+
+-- name: set_epoch
+UPDATE log SET epoch = ?, vkey = ?, secret_mark = ?
+
+-- name: set_replica
+UPDATE log SET replica = ?
+
+-- name: set_pepper_mark
+UPDATE log SET pepper_mark = ?
+
+-- name: set_retired
+UPDATE log SET retired = ?
+
+-- name: last_leaf
 SELECT first_index + count FROM leaf_run ORDER BY first_index DESC LIMIT 1
 
 -- name: add_leaves
@@ -108,15 +254,94 @@ INSERT INTO leaf_run (first_index, count, lines) VALUES (?, ?, ?)
 SELECT first_index, count, lines FROM leaf_run WHERE first_index <= ?
 ORDER BY first_index DESC LIMIT 1
 
+-- name: runs_between
+SELECT first_index, count, lines FROM leaf_run
+WHERE first_index >= coalesce(
+        (SELECT first_index FROM leaf_run WHERE first_index <= :first
+         ORDER BY first_index DESC LIMIT 1), :first)
+    AND first_index < :stop
+ORDER BY first_index
+
+-- name: runs_below
+SELECT first_index, count, lines FROM leaf_run WHERE first_index < ? ORDER BY first_index LIMIT ?
+
+-- name: drop_run
+DELETE FROM leaf_run WHERE first_index = ?
+
+-- name: put_tiles
+INSERT INTO tile (level, number, packed) VALUES (?, ?, ?)
+ON CONFLICT (level, number) DO UPDATE SET packed = excluded.packed
+
+-- name: tile
+SELECT packed FROM tile WHERE level = ? AND number = ?
+
+-- name: add_checkpoint
+INSERT INTO checkpoint (size, at_us, note) VALUES (?, ?, ?)
+
+-- name: last_checkpoint
+SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1
+
+-- name: checkpoints
+SELECT size, note FROM checkpoint WHERE size > ? ORDER BY size LIMIT ?
+
+-- name: checkpoint_at
+SELECT 1 FROM checkpoint WHERE size = ?
+
+-- name: add_cosignature
+INSERT OR IGNORE INTO cosignature (size, line) VALUES (?, ?)
+
+-- name: cosignatures
+SELECT size, line FROM cosignature WHERE size >= ? AND size <= ? ORDER BY size, line
+
+-- name: known_calls
+SELECT index_intent, attempt_id, received_at_us, principal, team, tenant, task_id, root_id,
+    model_requested, model_served, provider, decision, rules, replica, index_settle, completion,
+    adjusts, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
+    reasoning_tokens, cost_nano_usd
+FROM entry WHERE attempt_id IN (SELECT value FROM json_each(?))
+
+-- name: known_others
+SELECT attempt_id, kind, n, leaf_index FROM other_leaf
+WHERE (attempt_id, kind, n) IN (SELECT value->>0, value->>1, value->>2 FROM json_each(?))
+
+-- name: known_series
+SELECT replica, last_seq, last_cost_seq, ended FROM series
+WHERE replica IN (SELECT value FROM json_each(?))
+
+-- name: all_series
+SELECT replica, last_seq, last_cost_seq, ended FROM series ORDER BY replica
+
+-- name: open_series
+SELECT replica, last_seq, last_cost_seq FROM series WHERE ended = 0 AND replica <> ?
+ORDER BY replica
+
+-- name: put_series
+INSERT INTO series (replica, last_seq, last_cost_seq, ended) VALUES (?, ?, ?, ?)
+ON CONFLICT (replica) DO UPDATE SET
+    last_seq = excluded.last_seq, last_cost_seq = excluded.last_cost_seq, ended = excluded.ended
+
 -- name: add_entries
 INSERT INTO entry (
-    index_intent, attempt_id, received_at_us, principal, team, task_id, root_id,
-    model_requested, model_served, decision, index_settle, tokens, cost_nano_usd
-) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    index_intent, attempt_id, received_at_us, principal, team, tenant, task_id, root_id,
+    model_requested, model_served, provider, decision, rules, replica, index_settle, completion,
+    adjusts, input_tokens, output_tokens, cache_read_tokens, cache_write_tokens,
+    reasoning_tokens, cost_nano_usd
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
--- name: settle_entry
-UPDATE entry SET index_settle = ?, tokens = ?, cost_nano_usd = ?
-WHERE attempt_id = ? AND index_settle IS NULL
+-- name: add_entry_rules
+INSERT INTO entry_rule (rule, received_at_us, index_intent) VALUES (?, ?, ?)
+
+-- name: settle_entries
+WITH settled (index_intent, index_settle, completion, adjusts, input_tokens, output_tokens,
+    cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano_usd) AS (
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+)
+UPDATE entry SET index_settle = settled.index_settle, completion = settled.completion,
+    adjusts = settled.adjusts, input_tokens = settled.input_tokens,
+    output_tokens = settled.output_tokens, cache_read_tokens = settled.cache_read_tokens,
+    cache_write_tokens = settled.cache_write_tokens,
+    reasoning_tokens = settled.reasoning_tokens, cost_nano_usd = settled.cost_nano_usd
+FROM settled WHERE entry.index_intent = settled.index_intent
 
 -- name: entry_indexes
 SELECT index_intent, index_settle FROM entry WHERE attempt_id = ?
@@ -125,11 +350,79 @@ SELECT index_intent, index_settle FROM entry WHERE attempt_id = ?
 SELECT index_intent FROM entry WHERE index_settle IS NULL AND index_intent > ?
 ORDER BY index_intent LIMIT ?
 
--- name: add_other_leaf
+-- name: open_entries_below
+SELECT count(*) FROM entry WHERE index_settle IS NULL AND index_intent < ?
+
+-- name: last_received_below
+SELECT max(received_at_us) FROM entry WHERE index_intent < ? AND index_intent >= ?
+
+-- name: drop_entries
+DELETE FROM entry WHERE index_intent >= ? AND index_intent < ?
+RETURNING index_intent, received_at_us, rules
+
+-- name: drop_entry_rule
+DELETE FROM entry_rule WHERE rule = ? AND received_at_us = ? AND index_intent = ?
+
+-- name: first_entry
+SELECT min(index_intent) FROM entry
+
+-- name: put_rollups
+INSERT INTO rollup (
+    hour, team, root_id, task_id, model, decision, calls, settled, failed, input_tokens,
+    output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano_usd
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (hour, team, root_id, task_id, model, decision) DO UPDATE SET
+    calls = calls + excluded.calls, settled = settled + excluded.settled,
+    failed = failed + excluded.failed, input_tokens = input_tokens + excluded.input_tokens,
+    output_tokens = output_tokens + excluded.output_tokens,
+    cache_read_tokens = cache_read_tokens + excluded.cache_read_tokens,
+    cache_write_tokens = cache_write_tokens + excluded.cache_write_tokens,
+    reasoning_tokens = reasoning_tokens + excluded.reasoning_tokens,
+    cost_nano_usd = cost_nano_usd + excluded.cost_nano_usd
+
+-- name: put_rule_rollups
+INSERT INTO rule_rollup (hour, rule, team, decision, calls) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (hour, rule, team, decision) DO UPDATE SET calls = calls + excluded.calls
+
+-- name: rollups
+SELECT hour, team, root_id, task_id, model, decision, calls, settled, failed, input_tokens,
+    output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano_usd
+FROM rollup
+
+-- name: rule_rollups
+SELECT hour, rule, team, decision, calls FROM rule_rollup
+
+-- name: usage
+SELECT
+    iif(:by_hour, hour, 0), iif(:by_day, hour - hour % 86400, 0),
+    iif(:by_month, unixepoch(hour, 'unixepoch', 'start of month'), 0),
+    iif(:by_team, team, ''), iif(:by_root_id, root_id, ''), iif(:by_task_id, task_id, ''),
+    iif(:by_model, model, ''), iif(:by_decision, decision, ''),
+    sum(calls), sum(settled), sum(failed), sum(input_tokens), sum(output_tokens),
+    sum(cache_read_tokens), sum(cache_write_tokens), sum(reasoning_tokens), sum(cost_nano_usd)
+FROM rollup
+WHERE hour >= :first AND hour <= :last
+    AND (:team = '' OR team = :team)
+    AND (:task = '' OR task_id = :task OR root_id = :task)
+    AND (:model = '' OR model = :model)
+    AND (:decision = '' OR decision = :decision)
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+
+-- name: rule_usage
+SELECT rule, team, decision, sum(calls) FROM rule_rollup
+WHERE hour >= :first AND hour <= :last
+    AND (:rule = '' OR rule = :rule)
+    AND (:team = '' OR team = :team)
+    AND (:decision = '' OR decision = :decision)
+GROUP BY rule, team, decision
+ORDER BY rule, team, decision
+LIMIT :limit
+
+-- name: add_other_leaves
 INSERT INTO other_leaf (attempt_id, kind, n, leaf_index) VALUES (?, ?, ?, ?)
 
--- name: other_leaf_index
-SELECT leaf_index FROM other_leaf WHERE attempt_id = ? AND kind = ? AND n = ?
+-- name: last_n
+SELECT max(n) FROM other_leaf WHERE attempt_id = ? AND kind = ?
 
 -- name: add_clash
 INSERT INTO clash (reason, record) VALUES (?, ?)
@@ -161,6 +454,28 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 -- name: cost_hours
 SELECT hour, team, model, reason, calls, refused, tokens, cost_usd FROM cost_hourly
 
+-- name: cost_pending
+SELECT calls, refused, tokens, cost_usd FROM cost_pending
+WHERE hour = ? AND team = ? AND model = ? AND reason = ?
+
+-- name: put_cost_pending
+INSERT OR REPLACE INTO cost_pending
+    (hour, team, model, reason, calls, refused, tokens, cost_usd)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: pending_hours
+SELECT DISTINCT hour FROM cost_pending WHERE hour <= ? ORDER BY hour LIMIT ?
+
+-- name: pending_of_hour
+SELECT hour, team, model, reason, calls, refused, tokens, cost_usd FROM cost_pending
+WHERE hour = ?
+
+-- name: all_pending
+SELECT hour, team, model, reason, calls, refused, tokens, cost_usd FROM cost_pending
+
+-- name: drop_pending
+DELETE FROM cost_pending WHERE hour = ?
+
 -- name: add_decisions
 INSERT INTO decision_log (first_at_us, last_at_us, lines) VALUES (?, ?, ?)
 
@@ -173,6 +488,9 @@ SELECT max(id) FROM decision_log
 -- name: decisions
 SELECT id, lines FROM decision_log WHERE id >= ? AND id <= ? AND last_at_us >= ?
 ORDER BY id LIMIT ?
+
+-- name: rewrite_decisions
+UPDATE decision_log SET lines = ? WHERE id = ?
 
 -- name: decisions_near
 SELECT lines FROM decision_log WHERE last_at_us >= ? AND last_at_us < ? AND first_at_us < ?
@@ -193,34 +511,88 @@ SELECT principal, month, salt FROM salt WHERE month >= ?
 -- name: salts_of
 SELECT principal, month, salt FROM salt WHERE principal = ?
 
--- name: entries
-SELECT index_intent, index_settle FROM entry
-WHERE received_at_us >= :since_us AND received_at_us < :until_us
-    AND (:team = '' OR team = :team)
-    AND (:model = '' OR model_requested = :model OR model_served = :model)
-    AND (:decision = '' OR decision = :decision)
-    AND (:people IS NULL OR principal IN (SELECT value FROM json_each(:people)))
-ORDER BY received_at_us DESC, index_intent DESC
-LIMIT :limit
+-- name: all_policies
+SELECT digest, files FROM policy_text ORDER BY first_at_us, digest
+
+-- name: salts_of_others
+SELECT principal, month, salt FROM salt WHERE principal <> ?
+
+-- name: drop_salts
+DELETE FROM salt
+
+-- name: entries_of_time
+SELECT entry.received_at_us, entry.index_intent, index_settle
+FROM entry
+WHERE entry.received_at_us >= :since_us AND entry.received_at_us < :until_us
+
+-- name: entries_of_team
+SELECT entry.received_at_us, entry.index_intent, index_settle
+FROM entry
+WHERE team = :team
+    AND entry.received_at_us >= :since_us AND entry.received_at_us < :until_us
+
+-- name: entries_of_decision
+SELECT entry.received_at_us, entry.index_intent, index_settle
+FROM entry
+WHERE decision = :decision AND decision <> 'forwarded'
+    AND entry.received_at_us >= :since_us AND entry.received_at_us < :until_us
 
 -- name: entries_of_task
-SELECT index_intent, index_settle FROM entry
-WHERE index_intent IN (
-        SELECT index_intent FROM entry WHERE task_id = :task
-        UNION ALL
-        SELECT index_intent FROM entry WHERE root_id = :task AND root_id <> task_id
-    )
-    AND received_at_us >= :since_us AND received_at_us < :until_us
+SELECT entry.received_at_us, entry.index_intent, index_settle
+FROM entry
+WHERE task_id = :task
+    AND entry.received_at_us >= :since_us AND entry.received_at_us < :until_us
+
+-- name: entries_of_root
+SELECT entry.received_at_us, entry.index_intent, index_settle
+FROM entry
+WHERE root_id = :task AND root_id <> task_id
+    AND entry.received_at_us >= :since_us AND entry.received_at_us < :until_us
+
+-- name: entries_of_model
+SELECT entry.received_at_us, entry.index_intent, index_settle
+FROM entry
+WHERE model_requested = :model
+    AND entry.received_at_us >= :since_us AND entry.received_at_us < :until_us
+
+-- name: entries_of_served
+SELECT entry.received_at_us, entry.index_intent, index_settle
+FROM entry
+WHERE model_served = :model AND model_served <> model_requested
+    AND entry.received_at_us >= :since_us AND entry.received_at_us < :until_us
+
+-- name: entries_of_people
+SELECT entry.received_at_us, entry.index_intent, index_settle
+FROM entry
+WHERE principal IN (SELECT value FROM json_each(:people))
+    AND entry.received_at_us >= :since_us AND entry.received_at_us < :until_us
+
+-- name: entries_of_rule
+SELECT entry_rule.received_at_us, entry_rule.index_intent, index_settle
+FROM entry_rule CROSS JOIN entry USING (index_intent)
+WHERE entry_rule.rule = :rule
+    AND entry_rule.received_at_us >= :since_us AND entry_rule.received_at_us < :until_us
+
+-- name: and_chosen
+    AND entry.index_intent >= :retired
+    AND (:task = '' OR task_id = :task OR root_id = :task)
     AND (:team = '' OR team = :team)
     AND (:model = '' OR model_requested = :model OR model_served = :model)
     AND (:decision = '' OR decision = :decision)
+    AND (:rule = '' OR EXISTS (SELECT 1 FROM json_each(entry.rules) WHERE value = :rule))
     AND (:people IS NULL OR principal IN (SELECT value FROM json_each(:people)))
-ORDER BY received_at_us DESC, index_intent DESC
+
+-- name: newest_entries
+ORDER BY entry.received_at_us DESC, entry.index_intent DESC
+LIMIT :limit
+
+-- name: newest_of_rule
+ORDER BY entry_rule.received_at_us DESC, entry_rule.index_intent DESC
 LIMIT :limit
 
 -- name: spent
 SELECT principal, team, task_id, root_id, model_requested,
-    count(*), sum(tokens), sum(cost_nano_usd)
+    count(*), sum(input_tokens + output_tokens), sum(cost_nano_usd)
 FROM entry
 WHERE received_at_us >= ? AND decision <> 'refused' AND index_settle IS NOT NULL
 GROUP BY principal, team, task_id, root_id, model_requested

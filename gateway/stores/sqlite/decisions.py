@@ -20,11 +20,12 @@ from gateway.stores.sqlite.ledger_file import SQL, Connection
 
 READ_BYTES = 1_000_000
 _ROWS_MAX = 1_000
+_LAST = 2**62
 _EARLIER_US, _LATER_US = 600_000_000, 3_600_000_000
 """How far from an id's own time its decision may be: it was received, and waited for another."""
 
 
-class _Row(Struct, frozen=True):
+class Row(Struct, frozen=True):
     """One row of the log."""
 
     id: int
@@ -93,6 +94,11 @@ def last_policy(connection: Connection) -> str:
     return ""
 
 
+def some_rows(connection: Connection, first: int) -> list[Row]:
+    """Return some rows from an id on: no more than fill a megabyte, but one if there is one."""
+    return _read(connection, first, _LAST, 0)
+
+
 def _entry(line: bytes) -> decision_log.Entry:
     try:
         return decision_log.entry(line)
@@ -107,7 +113,7 @@ def _corrupt() -> LedgerCorrupt:
     )
 
 
-def _rows(opened: Callable[[], Connection], since_us: int, first: int) -> Generator[_Row]:
+def _rows(opened: Callable[[], Connection], since_us: int, first: int) -> Generator[Row]:
     with closing(opened()) as connection:
         last = connection.execute(SQL["last_decisions"]).get or 0
         while found := _read(connection, first, last, since_us):
@@ -115,13 +121,13 @@ def _rows(opened: Callable[[], Connection], since_us: int, first: int) -> Genera
             yield from found
 
 
-def _read(connection: Connection, first: int, last: int, since_us: int) -> list[_Row]:
+def _read(connection: Connection, first: int, last: int, since_us: int) -> list[Row]:
     """Return some rows: no more than fill a megabyte, but one at least."""
-    found: list[_Row] = []
+    found: list[Row] = []
     size = 0
     cursor: Any = connection.execute(SQL["decisions"], (first, last, since_us, _ROWS_MAX))
     for row_id, blob in cursor:
-        found.append(_Row(row_id, blob.split(b"\n")))
+        found.append(Row(row_id, blob.split(b"\n")))
         size += len(blob)
         if size >= READ_BYTES:
             cursor.close()  # ends the transaction

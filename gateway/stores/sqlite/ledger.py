@@ -1,84 +1,76 @@
 """
 The ledger of the embedded gateway: `ports.Ledger` and `ports.Pseudonyms` over SQLite.
 
-On the event loop an append encodes a record and hands it, with whatever else the loop
-has appended meanwhile, to the one thread that writes (`writer`). A group leaves as soon as
-the loop has nothing else to do, so a lone record never waits for company, and a busy loop
-pays for one fsync per some dozen records.
+What the event loop appends (`line`) is made durable, put in order and signed by one thread
+(`writer`, `sequencer`), the only one that writes.
 """
 
 import asyncio
-import contextlib
 import os
+import sys
 import time
 import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Final, NoReturn
 
 import apsw
 import msgspec
 
 from gateway import ledger
-from gateway.errors import ConfigError, LedgerUnavailable
-from gateway.ledger import decision_log, hours, projection, pseudonyms
-from gateway.stores.sqlite import ledger_file
+from gateway.errors import ConfigError, GatewayError
+from gateway.ledger import decision_log, projection, pseudonyms, series
+from gateway.stores import secrets
+from gateway.stores.sqlite import chores, ledger_file, opening
 from gateway.stores.sqlite.ledger_file import SQL, Connection
-from gateway.stores.sqlite.reading import Reading, leaf_at
-from gateway.stores.sqlite.writer import Barrier, Batch, Policies, Writer
+from gateway.stores.sqlite.line import Line
+from gateway.stores.sqlite.reading import Reading
+from gateway.stores.sqlite.sequencer import FULL
+from gateway.stores.sqlite.writer import Barrier, Job, Writer
 from gateway.values import BudgetUnit
 
-GROUP_MAX = 512
-GATHER_S = 0.003
-"""The longest a record waits for others, and only while the loop has other work to do."""
-IDLE_TURN_S = 20e-6
-"""A turn of the loop shorter than this did nothing but come round."""
-PATIENCE_S = 0.005
-"""The longest a record that is not urgent waits for company."""
-ORPHANS_AT_ONCE = 512
+EXIT: Final = 70
+"""EX_SOFTWARE of sysexits.h: something a restart may or may not cure, and nothing else does."""
+_KEY = "ledger_key"
+_PSEUDONYMS_US: Final = 31 * 86_400 * 1_000_000
+_WEEK_US: Final = 7 * 86_400 * 1_000_000
 
 
-class Ledger:
+def never(_team: str) -> bool:
+    """Return that no team is small."""
+    return False
+
+
+def die(line: str) -> NoReturn:
+    """End the process at once, with a last line for people."""
+    sys.stderr.write(f"goodgate: error: {line}\n")
+    sys.stderr.flush()
+    os._exit(EXIT)
+
+
+class Ledger(Line):
     """One server's ledger. `open` it, `start` it on the loop, `close` it from any thread."""
 
     def __init__(
         self,
         folder: Path,
         connection: Connection,
+        writer: Writer,
         *,
+        names: pseudonyms.Names,
+        apart: pseudonyms.Weekly,
         lock: int,
-        secret: bytes,
         clock: Callable[[], float],
-        random: Callable[[int], bytes],
     ) -> None:
+        super().__init__(writer, names)
         self.reading = Reading(folder)
         self._connection = connection
         self._lock = lock
         self._clock = clock
-        self.replica = "r" + random(4).hex()
-        self._seq = 0
-        month = pseudonyms.month_of(int((clock() - 86_400) * 1_000_000))
-        known = [
-            pseudonyms.Salt(principal=principal, month=month, salt=salt)
-            for principal, month, salt in connection.execute(SQL["salts_since"], (month,))
-        ]
-        self._names = pseudonyms.Names(secret=secret, random=random, known=known)
-        self._writer = Writer(connection, replica=self.replica, clock=clock)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._lines: list[bytes] = []
-        self._records: list[ledger.Leaf] = []
-        self._waiting: list[asyncio.Future[None]] = []
-        self._first_seq = 1
-        self._writing = 0
-        self._urgent = False
-        self._patience: asyncio.TimerHandle | None = None
-        self._armed = False
-        self._turned_s = 0.0
-        self._leave_by_s = 0.0
-        self._closed = False
-        self.commitment = self._names.commitment
-        self.weekly = self._names.weekly
+        self._apart = apart
+        self.commitment = names.commitment
+        self.weekly = names.weekly
 
     @classmethod
     def open(
@@ -86,29 +78,67 @@ class Ledger:
         folder: Path,
         *,
         secret: bytes,
+        key: bytes | None = None,
+        previous_key: bytes | None = None,
         clock: Callable[[], float] = time.time,
         random: Callable[[int], bytes] = os.urandom,
+        small_team: Callable[[str], bool] = never,
+        die: Callable[[str], None] = die,
     ) -> "Ledger":
         """
         Return the ledger of a folder: what a crash left is in order and settled.
 
+        `key` and `previous_key` are Ed25519 seeds; without a key, the folder's own are used.
+        `small_team` says whose unlinked cost is shown with that of others only. `die` is told
+        one line, once, when the file cannot be written any more.
+
         Raises:
-            ConfigError: another server holds the folder, or the file cannot be used.
+            ConfigError: another server holds the folder, or the file or key cannot be used.
+            LedgerCorrupt: the file does not hold what was signed.
 
         """
         lock = ledger_file.hold(folder)
         try:
-            connection = ledger_file.open_to_write(folder)
-            made = cls(folder, connection, lock=lock, secret=secret, clock=clock, random=random)
-            made._recover()
-        except apsw.Error as error:
-            os.close(lock)
-            raise ConfigError(
-                f"{folder / ledger_file.FILE}: the ledger cannot be written: {error}"
-            ) from None
+            if key is None:
+                key = secrets.load_or_create(folder, _KEY, "")
+                previous_key = secrets.find(folder, f"{_KEY}.previous", "")
+            means = opening.Means(
+                secret=secret,
+                key=key,
+                previous_key=previous_key,
+                clock=clock,
+                random=random,
+                is_small=small_team,
+                die=die,
+            )
+            return cls._begin(folder, means, lock)
         except BaseException:
             os.close(lock)
             raise
+
+    @classmethod
+    def _begin(cls, folder: Path, means: opening.Means, lock: int) -> "Ledger":
+        connection = ledger_file.open_to_write(folder)
+        clock, secret = means.clock, means.secret
+        try:
+            writer = opening.begin(connection, folder, means)
+            month = pseudonyms.month_of(int((clock() - 86_400) * 1_000_000))
+            known = [
+                pseudonyms.Salt(principal=principal, month=month, salt=salt)
+                for principal, month, salt in connection.execute(SQL["salts_since"], (month,))
+            ]
+        except BaseException as error:
+            connection.close()
+            if not isinstance(error, apsw.Error):
+                raise
+            raise ConfigError(
+                f"{folder / ledger_file.FILE}: the ledger cannot be written: {error}"
+            ) from None
+        names = pseudonyms.Names(secret=secret, random=means.random, known=known)
+        apart = pseudonyms.Weekly(secret)
+        made = cls(folder, connection, writer, names=names, apart=apart, lock=lock, clock=clock)
+        if writer.sequencer.retired:
+            made._do_soon(chores.Retiring(connection, writer, writer.sequencer.retired).step)
         return made
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -118,8 +148,9 @@ class Ledger:
 
     @property
     def failed(self) -> bool:
-        """Whether writing has failed: no record will be taken until a restart."""
-        return self._writer.failed is not None
+        """Whether no call is taken: the file cannot be written, for good or for now."""
+        guard = self._writer.guard
+        return guard.failed is not None or bool(guard.stuck)
 
     @property
     def backlog(self) -> int:
@@ -131,42 +162,9 @@ class Ledger:
         """Records set aside since the start: same attempt and kind, other bytes."""
         return self._writer.sequencer.clashes
 
-    def stamp(self) -> tuple[str, int]:
-        """Return this replica's name and its next sequence number; `append` what you stamp."""
-        self._seq += 1
-        return self.replica, self._seq
-
-    def append(self, record: ledger.Leaf, *, urgent: bool = True) -> asyncio.Future[None]:
-        """
-        Append a stamped record; done when it is durable.
-
-        One that is not urgent waits PATIENCE_S at most for others to share an fsync with.
-
-        Raises:
-            LedgerUnavailable: it cannot be kept.
-
-        """
-        if self._writer.failed is not None or self._loop is None or self._closed:
-            raise _unavailable()
-        waiting: asyncio.Future[None] = self._loop.create_future()
-        self._lines.append(ledger.encode(record))
-        self._records.append(record)
-        self._waiting.append(waiting)
-        if urgent:
-            self.expedite()
-        elif self._patience is None:
-            self._patience = self._loop.call_later(PATIENCE_S, self.expedite)
-        return waiting
-
-    def expedite(self) -> None:
-        """Make everything appended so far durable now."""
-        self._urgent = bool(self._lines)
-        if self._urgent and not self._armed and not self._writing:
-            self._arm()
-
     def note(self, record: decision_log.Entry) -> None:
         """Add to the decision log; it is written with the next slice that is put in order."""
-        if self._writer.failed is None:
+        if self._writer.guard.failed is None:
             self._writer.decisions.append((record.at_us, ledger.encode(record)))
 
     def keep_policies(self, digest: str, files: Sequence[tuple[str, str]], at_us: int) -> None:
@@ -175,143 +173,143 @@ class Ledger:
 
         `at_us` is when they came into force; the first time counts.
         """
-        packed = zlib.compress(msgspec.json.encode(files))
+        values = (digest, at_us, zlib.compress(msgspec.json.encode(files)))
         if not self._closed:
-            self._writer.queue.put(Policies(digest, at_us, packed, _ignore))
+            self._do_soon(partial(self._execute, "keep_policies", values))
 
-    async def flush(self) -> None:
-        """Return when everything appended so far is in order. Raises LedgerUnavailable."""
-        assert self._loop is not None
-        waiting: asyncio.Future[None] = self._loop.create_future()
-        self._hand_over()
-        self._writer.queue.put(Barrier(partial(self._tell, [waiting])))
-        await waiting
+    def policy_in_force(self, digest: str, files: Sequence[tuple[str, str]]) -> None:
+        """Keep the policy files behind a digest, and say in the log that they are in force."""
+        at_us = self._now_us()
+        self.keep_policies(digest, files, at_us)
+        if not self._closed:
+            replica, seq = self.stamp()
+            self._put(
+                ledger.PolicyInForce(
+                    at_us=at_us,
+                    attempt_id=f"policy_{replica}_{seq}",
+                    digest=digest,
+                    files_sha256=ledger.policy_sha256(files),
+                    replica=replica,
+                    replica_seq=seq,
+                )
+            )
+
+    def pepper_in_use(self, pepper: bytes) -> None:
+        """Say in the log when the pepper of credentials is another one than before, soon."""
+        sequencer = self._writer.sequencer
+        work = partial(chores.use_pepper, self._connection, sequencer, pepper, self._now_us())
+        self._do_soon(partial(_once, work))
+
+    async def erase(self, principal: str, *, auditor: str, reason: str) -> int:
+        """
+        Delete what ties a person to their commitments and pseudonyms; return how many salts.
+
+        The leaf that says so, and names nobody, is durable first.
+        """
+        self._hand_over()  # with the salts that are not kept yet
+        self._names.forget(principal)
+        found: list[tuple[object, ...]] = []
+        await self._do(lambda: found.extend(self._salts_of(principal)))
+        replica, seq = self.stamp()
+        await self.append(
+            ledger.Erasure(
+                at_us=self._now_us(),
+                attempt_id=f"erasure_{replica}_{seq}",
+                auditor=auditor,
+                reason=reason,
+                replica=replica,
+                replica_seq=seq,
+                salts=len(found),
+            )
+        )
+        weeks = range(self._now_us() - _PSEUDONYMS_US, self._now_us() + _WEEK_US, _WEEK_US)
+        blank = {self._apart.of(principal, at_us) for at_us in weeks}
+        chore = chores.Erasing(self._connection, self._writer, principal, blank)
+        await self._finished(chore.step)
+        self._names.forget(principal)
+        return len(found)
+
+    async def retire(self, size: int) -> None:
+        """
+        Drop the leaves below an index and the rows of their calls, which were exported.
+
+        The tree's hashes, checkpoints and sums stay.
+
+        Raises:
+            ConfigError: a call or an hour below is open, or no checkpoint covers that many.
+
+        """
+        await self.flush()
+        chore = chores.Retiring(self._connection, self._writer, size)
+        roots: list[str] = []
+        await self._do(lambda: roots.append(chore.check()))
+        replica, seq = self.stamp()
+        await self.append(
+            ledger.Retirement(
+                at_us=self._now_us(),
+                attempt_id=f"retirement_{replica}_{seq}",
+                replica=replica,
+                replica_seq=seq,
+                root=roots[0],
+                size=size,
+            )
+        )
+        await self.flush()
+        await self._finished(chore.step)
+
+    async def cosign(self, size: int, line: str) -> None:
+        """Keep a witness' cosignature of a checkpoint; raises ConfigError when there is none."""
+        await self._do(partial(chores.cosign, self._connection, self._writer, size, line))
 
     def spent(self, *, since_us: int, columns: Sequence[str], unit: BudgetUnit) -> projection.Spent:
         """Return what budgets have spent since a moment; see `Reading.spent`."""
         return self.reading.spent(since_us=since_us, columns=columns, unit=unit)
 
     def close(self) -> None:
-        """Write what was appended, put it in order, and give the file back. Blocks."""
+        """Write what was appended and the end of the series, and give the file back. Blocks."""
         if self._closed:
             return
+        self._hand_over()
         self._closed = True
-        if self._loop is not None:
-            self._hand_over()
-            self._writer.queue.put(Barrier(_ignore, stop=True))
-            self._writer.join()
+        self._put(series.stopped(self.stamp(), self._cost_seq, self._now_us()))
+        self._writer.queue.put(Barrier(_ignore, stop=True))
         try:
-            if self._writer.failed is None:
-                self._writer.checkpoint()
+            self._writer.finish()
             self._connection.close()
         finally:
             os.close(self._lock)
 
-    def _arm(self) -> None:
-        assert self._loop is not None
-        self._armed = True
-        self._turned_s = time.monotonic()
-        self._leave_by_s = self._turned_s + GATHER_S
-        self._loop.call_soon(self._turn)
+    def _now_us(self) -> int:
+        return int(self._clock() * 1_000_000)
 
-    def _turn(self) -> None:
-        now_s = time.monotonic()
-        busy = now_s - self._turned_s > IDLE_TURN_S
-        if busy and now_s < self._leave_by_s and len(self._lines) < GROUP_MAX:
-            assert self._loop is not None
-            self._turned_s = now_s
-            self._loop.call_soon(self._turn)
-            return
-        self._armed = False
-        self._hand_over()
+    def _salts_of(self, principal: str) -> list[tuple[object, ...]]:
+        return list(self._connection.execute(SQL["salts_of"], (principal,)))
 
-    def _hand_over(self) -> None:
-        if not self._lines:
-            return
-        count = len(self._lines)
-        seqs = (self._first_seq, self._first_seq + count - 1)
-        self._first_seq += count
-        done = partial(self._tell_batch, self._waiting)
-        batch = Batch(self._lines, self._records, self._names.take_fresh(), seqs, done)
-        self._lines, self._records, self._waiting = [], [], []
-        self._urgent = False
-        if self._patience is not None:
-            self._patience.cancel()
-            self._patience = None
-        self._writing += 1
-        self._writer.queue.put(batch)
+    def _execute(self, name: str, values: Sequence[object]) -> bool:
+        self._writer.sequencer.sync(FULL)
+        self._connection.execute(SQL[name], values)
+        return True
 
-    def _tell_batch(self, waiting: list[asyncio.Future[None]], error: Exception | None) -> None:
-        """Called by the writer."""
-        assert self._loop is not None
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(self._batch_done, waiting, error)
+    def _do_soon(self, step: Callable[[], bool]) -> None:
+        self._writer.queue.put(Job(step, _ignore))
 
-    def _tell(self, waiting: list[asyncio.Future[None]], error: Exception | None) -> None:
-        assert self._loop is not None
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(_resolve, waiting, error)
+    async def _do(self, work: Callable[[], object]) -> None:
+        await self._finished(partial(_once, work))
 
-    def _batch_done(self, waiting: list[asyncio.Future[None]], error: Exception | None) -> None:
-        self._writing -= 1
-        _resolve(waiting, error)
-        if self._urgent and not self._armed and not self._writing:
-            self._arm()
-
-    def _recover(self) -> None:
-        """Put the intake in order and settle what has no settle: its process is gone."""
-        self._writer.adopt()
-        after = -1
-        while opened := self._open_intents(after):
-            after = opened[-1][0]
-            now_us = int(self._clock() * 1_000_000)
-            self._add_now([projection.orphan(each, self.stamp(), now_us) for _, each in opened])
-        costs = self._open_costs()
-        for start in range(0, len(costs), ORPHANS_AT_ONCE):
-            some = costs[start : start + ORPHANS_AT_ONCE]
-            self._add_now([hours.orphan(each, self.stamp()) for each in some])
-        self._first_seq = self._seq + 1
-
-    def _open_intents(self, after: int) -> list[tuple[int, ledger.Intent]]:
-        wanted = (after, ORPHANS_AT_ONCE)
-        found: list[Any] = self._connection.execute(SQL["open_entries"], wanted).fetchall()
-        intents: list[tuple[int, ledger.Intent]] = []
-        for (index,) in found:
-            intent = ledger.decode(leaf_at(self._connection, index))
-            assert isinstance(intent, ledger.Intent)
-            intents.append((index, intent))
-        return intents
-
-    def _open_costs(self) -> list[ledger.CostIntent]:
-        found: list[Any] = self._connection.execute(SQL["open_costs"]).fetchall()
-        intents = [ledger.decode(blob) for (blob,) in found]
-        return [intent for intent in intents if isinstance(intent, ledger.CostIntent)]
-
-    def _add_now(self, records: Sequence[ledger.Settle | ledger.CostSettle]) -> None:
-        seqs = (records[0].replica_seq, records[-1].replica_seq)
-        lines = [ledger.encode(record) for record in records]
-        self._writer.add(Batch(lines, list(records), (), seqs, _ignore))
-        self._writer.drain()
+    async def _finished(self, step: Callable[[], bool]) -> None:
+        """Return once the writer's thread has done all steps of a job; raises what they raise."""
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop or self._closed:
+            raise self._writer.guard.unavailable()
+        waiting: asyncio.Future[str] = loop.create_future()
+        self._writer.queue.put(Job(step, partial(self._tell, waiting)))
+        await waiting
 
 
-def _resolve(waiting: list[asyncio.Future[None]], error: Exception | None) -> None:
-    for each in waiting:
-        # A caller who is gone has cancelled its wait; the record stands all the same.
-        if each.done():
-            continue
-        if error is None:
-            each.set_result(None)
-        else:
-            each.set_exception(_unavailable())
-            each.exception()  # somebody may have gone away: then nobody is to be told
+def _once(work: Callable[[], object]) -> bool:
+    work()
+    return True
 
 
-def _unavailable() -> LedgerUnavailable:
-    return LedgerUnavailable(
-        "the ledger cannot be written, so no call is made: look at the disk of the data folder,"
-        " then restart the gateway"
-    )
-
-
-def _ignore(_: Exception | None) -> None:
+def _ignore(_: GatewayError | None) -> None:
     """Nobody waits."""

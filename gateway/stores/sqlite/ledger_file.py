@@ -9,18 +9,36 @@ import fcntl
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 
 import apsw
 
-from gateway import ledger
+from gateway import __version__, ledger
 from gateway.errors import ConfigError, LedgerUnavailable
+from gateway.ledger import series
 from gateway.ledger.decision_log import Entry
-from gateway.stores.sqlite import connection, queries
+from gateway.stores import queries
+from gateway.stores.sqlite import connection
 
 SQL = queries.load("ledger.sql")
 FILE = "ledger.sqlite"
 LOCK = "ledger.lock"
+WITH_TREE = 3
+"""The version of the file from which on there is a tree over its leaves."""
+
+
+class LogRow(NamedTuple):
+    """What the file says of the log it holds."""
+
+    origin: str
+    vkey: str
+    epoch: int
+    replica: str
+    secret_mark: str
+    pepper_mark: str
+    size: int
+    retired: int
+    ready: int
 
 
 class Connection(connection.Connection, Protocol):
@@ -38,6 +56,10 @@ class Connection(connection.Connection, Protocol):
 
     def total_changes(self) -> int:
         """Return how many rows were changed since the connection was opened."""
+        ...
+
+    def set_busy_timeout(self, milliseconds: int) -> None:
+        """Set how long is waited for another process that writes."""
         ...
 
     def set_wal_hook(self, hook: Callable[[Any, str, int], int] | None) -> None:
@@ -96,31 +118,61 @@ def hold(folder: Path) -> int:
     return descriptor
 
 
+def log_row(connection: Connection) -> LogRow | None:
+    """Return what a file of this release says of its log; None: nothing yet."""
+    found = connection.execute(SQL["log"]).fetchone()
+    return None if found is None else LogRow(*found)
+
+
+def ready(connection: Connection, folder: Path) -> LogRow:
+    """
+    Return what the file says of its log, once all of its leaves are in the tree.
+
+    Raises:
+        ConfigError: an earlier release wrote it, and no server has brought it up to date.
+
+    """
+    with_tree = int(connection.pragma("user_version")) >= WITH_TREE
+    found = log_row(connection) if with_tree else None
+    if found is None or not found.ready:
+        raise ConfigError(
+            f"{folder}: an earlier release wrote this ledger: start `goodgate serve` on it once,"
+            " which brings it up to date, and ask again when it is ready"
+        )
+    return found
+
+
 class OfflineLedger:
     """
     What a command with `--data` may append, whether or not a server is running.
 
-    The records go to the intake under a replica name of their own; the server, or the next
-    one to start, puts them in order.
+    Each record goes to the intake under a replica name of its own, between the start and the
+    end of that; the server, or the next one to start, puts them in order.
     """
 
     def __init__(self, folder: Path, random: Callable[[int], bytes] = os.urandom) -> None:
         self._folder = folder
-        self._replica = "c" + random(4).hex()
-        self._seq = 0
+        self._random = random
 
-    def stamp(self) -> tuple[str, int]:
-        """Return this command's replica name and its next sequence number."""
-        self._seq += 1
-        return self._replica, self._seq
+    def stamp(self, *, unlinked: bool = False) -> tuple[str, int]:
+        """Return a fresh replica name and the number after that of its start."""
+        assert not unlinked
+        return "c" + self._random(8).hex(), 2
 
     def append_now(self, record: ledger.Reveal) -> None:
         """Append a stamped record; it is durable on return. Raises LedgerUnavailable."""
-        held = open_to_write(self._folder)
-        seq = record.replica_seq
+        name, seq = record.replica, record.replica_seq
+        started = series.start(name, "command", at_us=record.at_us, version=__version__)
+        stopped = series.stopped((name, seq + 1), 0, record.at_us)
+        lines = [ledger.encode(each) for each in (started, record, stopped)]
+        held = open_to_read(self._folder)
         try:
-            line = ledger.encode(record)
-            held.execute(SQL["add_intake"], (record.replica, seq, seq, line))
+            ready(held, self._folder)
+        finally:
+            held.close()
+        held = open_to_write(self._folder)
+        try:
+            held.execute(SQL["add_intake"], (name, b"\n".join(lines)))
         except apsw.Error as error:
             raise LedgerUnavailable(
                 f"{self._folder}: the ledger takes no entry ({error}), so nothing is shown"
@@ -128,10 +180,11 @@ class OfflineLedger:
         finally:
             held.close()
 
-    async def append(self, record: ledger.Leaf) -> None:
+    async def append(self, record: ledger.Record, *, urgent: bool = True) -> str:
         """Append a reveal, the one entry commands make."""
         assert isinstance(record, ledger.Reveal)
         self.append_now(record)
+        return ""
 
     def note(self, record: Entry) -> None:
         """Commands decide nothing, so there is nothing to note."""

@@ -6,24 +6,23 @@ tables, inside one read transaction. Rows of a call that is not sequenced have n
 """
 
 import contextlib
+import heapq
 import json
-import zlib
-from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
-from decimal import Decimal
-from pathlib import Path
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from gateway import ledger
-from gateway.errors import LedgerCorrupt
 from gateway.ledger import hours, projection, pseudonyms
 from gateway.ledger.decision_log import Entry, Page
 from gateway.ledger.hours import HourKey, HourSum
-from gateway.stores.sqlite import decisions
-from gateway.stores.sqlite.ledger_file import SQL, Connection, open_to_read
+from gateway.stores.sqlite import decisions, leaves, tables
+from gateway.stores.sqlite.ledger_file import SQL, Connection
+from gateway.stores.sqlite.log_reading import LogReading, unpacked
 from gateway.values import BudgetUnit
 
 _FIRST_US, _LAST_US = 0, 2**62
@@ -44,7 +43,7 @@ _SPENT = (
 
 class _Found(NamedTuple):
     call: ledger.Intent | ledger.Refusal
-    settle: ledger.Settle | None
+    settle: ledger.Settle | ledger.Adjust | None
     place: int | None
 
     @property
@@ -60,11 +59,8 @@ class _Overlay(Struct):
     costs: list[ledger.CostIntent | ledger.CostSettle] = []
 
 
-class Reading:
+class Reading(LogReading):
     """Answers about the ledger in a folder. Each opens the file, and closes it again."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
 
     def rows(
         self, query: ledger.Query, people: Collection[str] | None = None
@@ -75,9 +71,9 @@ class Reading:
         `principal` is the commitment. `people` are the commitments to look for, None for all;
         the query's own `principal` is not read here.
         """
-        with self._snapshot() as connection:
+        with self._snapshot() as (connection, log):
             overlay = _overlay(connection)
-            found = _sequenced(connection, query, people, overlay)
+            found = _sequenced(connection, query, people, overlay, log.retired)
         known = {each.call.attempt_id for each in found}
         found += [
             _Found(call, overlay.settles.get(attempt_id), None)
@@ -89,18 +85,18 @@ class Reading:
 
     def cost_hours(self, query: ledger.Query) -> list[tuple[HourKey, HourSum]]:
         """Return unlinked cost by hour, newest first: by team, model, time and limit."""
-        with self._snapshot() as connection:
+        with self._snapshot() as (connection, _):
             sums = _cost_hours(connection)
         return hours.chosen(sums, query)
 
     def persons(self) -> dict[str, str]:
         """Return who each commitment stands for, as far as salts are left."""
-        with self._snapshot() as connection:
+        with self._snapshot() as (connection, _):
             return pseudonyms.persons(_salts(connection, SQL["salts_since"], ""))
 
     def commitments(self, principal: str) -> frozenset[str]:
         """Return the commitments that stand for a person."""
-        with self._snapshot() as connection:
+        with self._snapshot() as (connection, _):
             return frozenset(pseudonyms.persons(_salts(connection, SQL["salts_of"], principal)))
 
     def spent(self, *, since_us: int, columns: Sequence[str], unit: BudgetUnit) -> projection.Spent:
@@ -115,7 +111,7 @@ class Reading:
 
         """
         chosen = projection.spent_columns(columns)
-        with self._snapshot() as connection:
+        with self._snapshot() as (connection, _):
             names = pseudonyms.persons(_salts(connection, SQL["salts_since"], ""))
             parts = _spent_linked(connection, since_us, chosen, unit, names)
             sums = _cost_hours(connection)
@@ -161,48 +157,7 @@ class Reading:
             if connection.pragma("user_version") < _WITH_POLICIES:
                 return None
             found = connection.execute(SQL["policy_files"], (digest,)).fetchone()
-        if found is None:
-            return None
-        return msgspec.json.decode(zlib.decompress(found[0]), type=list[tuple[str, str]])
-
-    def leaves(self) -> list[bytes]:
-        """Return the bytes of all leaves, in the order of their indexes."""
-        with self._snapshot() as connection:
-            size = connection.execute(SQL["next_index"]).fetchone()
-            return list(_leaves(connection, range(size[0] if size else 0)).values())
-
-    def clashes(self) -> list[tuple[str, bytes]]:
-        """Return the records that were set aside, each with the reason."""
-        with self._snapshot() as connection:
-            return [(reason, line) for reason, line in connection.execute(SQL["clashes"])]
-
-    def _opened(self) -> Connection:
-        return open_to_read(self._folder)
-
-    @contextlib.contextmanager
-    def _snapshot(self) -> Generator[Connection]:
-        with closing(self._opened()) as connection:
-            connection.execute("BEGIN")
-            yield connection
-
-
-def leaf_at(connection: Connection, index: int) -> bytes:
-    """Return the bytes of one leaf; raises LedgerCorrupt when it is not there."""
-    return _leaves(connection, [index])[index]
-
-
-def _leaves(connection: Connection, indexes: Iterable[int]) -> dict[int, bytes]:
-    found: dict[int, bytes] = {}
-    run: list[bytes] = []
-    first = 0
-    for index in sorted(indexes):
-        if not first <= index < first + len(run):
-            held = connection.execute(SQL["run_at"], (index,)).fetchone()
-            if held is None or not held[0] <= index < held[0] + held[1]:
-                raise LedgerCorrupt(f"leaf {index} is missing: restore the ledger from a copy")
-            first, run = held[0], held[2].split(b"\n")
-        found[index] = run[index - first]
-    return found
+        return None if found is None else unpacked(found[0])
 
 
 def _overlay(connection: Connection) -> _Overlay:
@@ -220,34 +175,62 @@ def _overlay(connection: Connection) -> _Overlay:
     return overlay
 
 
+def statements(query: ledger.Query, people: Collection[str] | None) -> list[str]:
+    """Return the statements that find what is asked for, each in the order of an index."""
+    if query.task:
+        heads = ["task", "root"]
+    elif people is not None:
+        heads = ["people"]
+    elif query.rule:
+        return [f"{SQL['entries_of_rule']}\n{SQL['and_chosen']}\n{SQL['newest_of_rule']}"]
+    elif query.team:
+        heads = ["team"]
+    elif query.model:
+        heads = ["model", "served"]
+    else:
+        heads = ["decision"] if query.decision not in ("", "forwarded") else ["time"]
+    tail = f"{SQL['and_chosen']}\n{SQL['newest_entries']}"
+    return [f"{SQL[f'entries_of_{head}']}\n{tail}" for head in heads]
+
+
+def bindings(query: ledger.Query, people: Collection[str] | None, retired: int) -> dict[str, Any]:
+    """Return what the statements are given."""
+    return {
+        "task": query.task,
+        "team": query.team,
+        "model": query.model,
+        "decision": query.decision,
+        "rule": query.rule,
+        "since_us": _FIRST_US if query.since_us is None else query.since_us,
+        "until_us": _LAST_US if query.until_us is None else query.until_us,
+        "people": None if people is None else json.dumps(sorted(people)),
+        "retired": retired,
+        "limit": query.limit,
+    }
+
+
 def _sequenced(
     connection: Connection,
     query: ledger.Query,
     people: Collection[str] | None,
     overlay: _Overlay,
+    retired: int,
 ) -> list[_Found]:
-    bindings: dict[str, Any] = {
-        "task": query.task,
-        "team": query.team,
-        "model": query.model,
-        "decision": query.decision,
-        "since_us": _FIRST_US if query.since_us is None else query.since_us,
-        "until_us": _LAST_US if query.until_us is None else query.until_us,
-        "people": None if people is None else json.dumps(sorted(people)),
-        "limit": query.limit,
-    }
-    statement = SQL["entries_of_task" if query.task else "entries"]
-    pairs: list[Any] = connection.execute(statement, bindings).fetchall()
-    wanted = {index for pair in pairs for index in pair if index is not None}
-    leaves = _leaves(connection, wanted)
+    values = bindings(query, people, retired)
+    parts: list[list[Any]] = [
+        connection.execute(statement, values).fetchall() for statement in statements(query, people)
+    ]
+    places = list(islice(heapq.merge(*parts, reverse=True), query.limit))
+    wanted = {index for _, *pair in places for index in pair if index is not None}
+    lines = leaves.some(connection, wanted)
     found: list[_Found] = []
-    for index_intent, index_settle in pairs:
-        call = ledger.decode(leaves[index_intent])
+    for _, index_intent, index_settle in places:
+        call = ledger.decode(lines[index_intent])
         assert isinstance(call, ledger.Intent | ledger.Refusal)
-        settle = overlay.settles.get(call.attempt_id)
+        settle: ledger.Settle | ledger.Adjust | None = overlay.settles.get(call.attempt_id)
         if index_settle is not None and index_settle != index_intent:
-            settled = ledger.decode(leaves[index_settle])
-            assert isinstance(settled, ledger.Settle)
+            settled = ledger.decode(lines[index_settle])
+            assert isinstance(settled, ledger.Settle | ledger.Adjust)
             settle = settled
         found.append(_Found(call, settle, index_intent if index_settle is None else index_settle))
     return found
@@ -261,10 +244,7 @@ def _salts(connection: Connection, statement: str, value: str) -> list[pseudonym
 
 
 def _cost_hours(connection: Connection) -> dict[HourKey, HourSum]:
-    sums = {
-        HourKey(*values[:4]): HourSum(values[4], values[5], values[6], Decimal(values[7]))
-        for values in connection.execute(SQL["cost_hours"])
-    }
+    sums = tables.sums(connection.execute(SQL["cost_hours"]))
     costs = _overlay(connection).costs
     if costs:
         found = [
@@ -303,6 +283,6 @@ def _call_of(connection: Connection, attempt_id: str) -> ledger.Intent | None:
     found = connection.execute(SQL["entry_indexes"], (attempt_id,)).fetchone()
     if found is None or found[1] is not None:
         return None
-    intent = ledger.decode(leaf_at(connection, found[0]))
+    intent = ledger.decode(leaves.at(connection, found[0]))
     assert isinstance(intent, ledger.Intent)
     return intent

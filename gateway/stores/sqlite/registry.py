@@ -15,9 +15,9 @@ from pathlib import Path
 import apsw
 
 from gateway.errors import ConfigError, RegistryUnavailable
-from gateway.stores import memory_registry
+from gateway.stores import memory_registry, queries
 from gateway.stores.memory_registry import ImportCounts, MemoryKeys, MemoryTasks
-from gateway.stores.sqlite import connection, queries, registry_rows
+from gateway.stores.sqlite import connection, registry_rows
 from gateway.stores.sqlite.connection import Connection
 from gateway.values import Key, Principal, Task, TaskStatus
 
@@ -63,8 +63,9 @@ class Registry:
         return registry
 
     def close(self) -> None:
-        """Close the file; the snapshot stays as it was."""
-        self._connection.close()
+        """Close the file, once whoever uses it is done; the snapshot stays as it was."""
+        with self._lock:
+            self._connection.close()
 
     def refresh(self, now: float) -> bool:
         """

@@ -1,192 +1,235 @@
 """
-The sequencer: puts what the intake holds in order, each record once.
+The sequencer: puts what the intake holds in order, each record once, and signs the tree.
 
-One slice is one transaction: leaves, the rows auditors ask for, the sums of unlinked cost,
-and the removal from the intake stand or fall together, so a crash at any point loses
-nothing and counts nothing twice. The straight way assumes that every record is new; when
-the file's unique keys say otherwise the slice starts over, record by record: the same
-bytes again change nothing, other bytes under one (attempt, kind, n) are set aside.
+One slice is one transaction: leaves, their tiles, the rows auditors ask for, the sums, and the
+removal from the intake stand or fall together, so a crash at any point loses nothing and counts
+nothing twice. What is in a slice is worked out before (`gateway.ledger.sequencing`); nothing
+else writes these tables, so what was looked up still holds.
+
+Nothing in a slice is new: the intake holds it durably until the same commit removes it. In WAL
+mode that commit becomes durable, as a whole and in its place, with the next append's fsync; a
+power cut before leaves the intake, and the slice is made again. A checkpoint is new, and can
+never be taken back: a slice with one is committed with an fsync, and SQLite shows a commit to
+readers after its fsync only.
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from decimal import Decimal
-from functools import cache
-from itertools import chain
-from operator import attrgetter
-from typing import Any, TypeAlias
-
-import apsw
-import msgspec
-from msgspec import Struct
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeAlias
 
 from gateway import ledger
-from gateway.ledger import hours, projection
-from gateway.stores.sqlite.ledger_file import SQL, Connection
-from gateway.stores.sqlite.reading import leaf_at
+from gateway.errors import LedgerCorrupt
+from gateway.ledger import checkpoints, hours, notes, sequencing, series, tiles
+from gateway.ledger.checkpoints import Checkpoint
+from gateway.ledger.sequencing import Group, Plan
+from gateway.stores.sqlite import leaves, tables
+from gateway.stores.sqlite.ledger_file import SQL, Connection, LogRow
 
-RUN_MAX = 256
-"""Leaves in one row of `leaf_run`."""
-ROWS_PER_STATEMENT = 32
-"""Each statement lets go of the interpreter once; fewer of them disturb the line less."""
-
-_INTENT = attrgetter(
-    "attempt_id",
-    "received_at_us",
-    "principal",
-    "team",
-    "task_id",
-    "root_id",
-    "model_requested",
-    "model_served",
-    "decision",
-)
-_REFUSAL = attrgetter(
-    "attempt_id", "received_at_us", "principal", "team", "task_id", "root_id", "model_requested"
-)
-_NOTED = (ledger.DecisionRecord, ledger.SettledRecord, ledger.StartedRecord)
-_NOT_LEAVES = (ledger.CostIntent, ledger.CostSettle, *_NOTED)
-_ENTRY_WIDTH = 13
-_OPEN = (None, 0, 0)
-
+SIGN_EVERY: Final = 1_000
+"""Leaves, …"""
+SIGN_S: Final = 1.0
+"""… or seconds after which there is a new checkpoint, whichever comes first."""
+HOURS_AT_ONCE: Final = 24
+ADOPT_AT_ONCE: Final = 2_048
+FULL, NORMAL = "FULL", "NORMAL"
+"""SQLite's `synchronous`: an fsync with each commit, or only when the log is moved."""
 
 Noted: TypeAlias = tuple[int, bytes]
 """A line of the decision log, under its moment (Unix microseconds)."""
 
 
-class Group(Struct, frozen=True):
-    """The records of one row of the intake."""
-
-    intake_id: int
-    lines: Sequence[bytes]
-    records: Sequence[ledger.Leaf]
-    unreadable: Sequence[bytes] = ()
-    """Lines that are no records."""
-
-
-class _NotNew(Exception):
-    """A record of the slice is there already, or settles what is not there."""
-
-
-class _Slice(Struct):
-    """What a slice will write."""
-
-    next_index: int
-    lines: list[bytes] = []
-    calls: dict[str, list[Any]] = {}
-    """Rows of `entry`, by attempt."""
-    late: list[tuple[int, int, int, str]] = []
-    """Settles of calls that were sequenced before."""
-    others: list[tuple[str, str, int, int]] = []
-    costs: list[ledger.CostIntent | ledger.CostSettle] = []
-    decisions: list[Noted] = []
+def _nothing() -> None:
+    """Write nothing else."""
 
 
 class Sequencer:
     """Moves the intake into the ledger, on the connection that writes."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        log: LogRow,
+        *,
+        signer: notes.Signer,
+        clock: Callable[[], float],
+        is_small: Callable[[str], bool],
+    ) -> None:
         self._connection = connection
+        self._clock = clock
+        self._is_small = is_small
+        self.origin = log.origin
+        self.signer = signer
+        self.also_signs: list[notes.Signer] = []
+        """Those who sign the next checkpoint too."""
+        self.size = log.size
+        self.retired = log.retired
         self.clashes = 0
         """Records set aside since the start."""
+        self.replica = ""
+        """The series of its own leaves."""
+        self._seq = self._cost_seq = 0
+        self._stamped = [0, 0]
+        self._tree = tiles.Tree.restore(log.size, self._tile)
+        last = connection.execute(SQL["last_checkpoint"]).fetchone()
+        self.signed_size: int = last[0] if last else 0
+        self._signed_s = time.monotonic()
+        self._synchronous = ""
 
-    def move(self, groups: Sequence[Group], decisions: Sequence[Noted] = ()) -> None:
+    def sync(self, mode: str) -> None:
+        """Have the commits from here on made durable, or left to the next one that is."""
+        if mode != self._synchronous:
+            self._connection.execute(f"PRAGMA synchronous={mode}")
+            self._synchronous = mode
+
+    def begin(self, epoch: int) -> None:
+        """Write its own leaves under the series of an epoch from here on."""
+        self.replica = series.sequencer(epoch)
+        self._seq = self._cost_seq = 0
+        self._stamped = [0, 0]
+
+    def stamp(self, *, unlinked: bool = False) -> tuple[str, int]:
+        """Return the series of the sequencer and its next number; the next `move` has to use it."""
+        self._stamped[unlinked] += 1
+        return self.replica, self._stamped[unlinked]
+
+    @property
+    def last_cost_seq(self) -> int:
+        """The number of its last record of unlinked cost."""
+        return self._stamped[True]
+
+    @property
+    def unsigned_s(self) -> float | None:
+        """How long until the next checkpoint is due, in seconds; None: the last one covers all."""
+        if self.size == self.signed_size:
+            return None
+        return max(0.0, SIGN_S - (time.monotonic() - self._signed_s))
+
+    def move(
+        self,
+        groups: Sequence[Group] = (),
+        decisions: Sequence[Noted] = (),
+        *,
+        own: Sequence[ledger.Record] = (),
+        also: Callable[[], object] = _nothing,
+        sign: bool = False,
+    ) -> None:
         """
-        Move some rows of the intake, and add lines to the decision log, all or nothing.
+        Move some rows of the intake, add leaves of its own and lines to the decision log.
+
+        All or nothing; `also` writes what stands or falls with them. `sign`: there is a
+        checkpoint with it, unless the last one covers all.
 
         Raises:
             apsw.Error: the file cannot be written; it is as it was.
 
         """
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            records = [
-                pair for group in groups for pair in zip(group.lines, group.records, strict=True)
-            ]
-            self._move(records)
-            for line in chain.from_iterable(group.unreadable for group in groups):
-                self._set_aside("unreadable", line)
+        if own:
+            groups = [*groups, Group(None, [ledger.encode(each) for each in own], own)]
+        known = tables.known(self._connection, sequencing.wanted(groups), self.retired)
+        plan = sequencing.plan(groups, self.size, known)
+
+        def write() -> None:
+            leaves.write(self._connection, plan.first_index, plan.lines)
             self._note(decisions)
-            done = json.dumps([group.intake_id for group in groups])
-            self._connection.execute(SQL["remove_intake"], (done,))
-            self._connection.execute("COMMIT")
+            done = [group.key for group in groups if group.key is not None]
+            if done:
+                self._connection.execute(SQL["remove_intake"], (json.dumps(done),))
+            also()
+
+        try:
+            self._commit(plan, write, sign=sign)
+        except BaseException:
+            self._stamped = [self._seq, self._cost_seq]
+            raise
+        self._seq, self._cost_seq = self._stamped
+
+    def sign_if_due(self) -> None:
+        """Make a checkpoint when it is time."""
+        if self.unsigned_s == 0:
+            self.move(sign=True)
+
+    def close_hours(self) -> bool:
+        """Turn hours of unlinked cost that are over into leaves; False: there are none left."""
+        until = int(self._clock()) - 3_600 - hours.GRACE_S
+        over = self._connection.execute(SQL["pending_hours"], (until, HOURS_AT_ONCE)).fetchall()
+        if not over:
+            return False
+        made: list[ledger.Record] = []
+        for (hour,) in over:
+            last_n = self._connection.execute(
+                SQL["last_n"], (f"hour_{hour}", "cost_hour")
+            ).fetchone()[0]
+            made += hours.leaves(
+                hour,
+                tables.pending(self._connection, hour),
+                first_n=0 if last_n is None else last_n + 1,
+                stamp=self.stamp,
+                is_small=self._is_small,
+            )
+
+        def drop() -> None:
+            self._connection.executemany(SQL["drop_pending"], over)
+
+        self.move(own=made, also=drop)
+        return True
+
+    def adopt_leaves(self) -> None:
+        """Put the leaves of an earlier release into the tree, at the indexes they have."""
+        found = self._connection.execute(SQL["last_leaf"]).fetchone()
+        end: int = found[0] if found else 0
+        while self.size < end:
+            lines = list(
+                leaves.between(self._connection, self.size, min(end, self.size + ADOPT_AT_ONCE))
+            )
+            group = Group(None, lines, [ledger.decode(line) for line in lines])
+            wanted = sequencing.wanted([group])
+            plan = sequencing.plan(
+                [group], self.size, tables.known(self._connection, wanted, self.retired)
+            )
+            if plan.lines != lines:
+                raise LedgerCorrupt(
+                    f"leaves from {self.size} on do not go on from those before them: restore"
+                    " the ledger from a copy"
+                )
+            self._commit(plan, _nothing, sign=False)
+        self._connection.execute(SQL["set_ready"])
+
+    def _commit(self, plan: Plan, write: Callable[[], object], *, sign: bool) -> None:
+        tree = self._tree.copy()
+        touched = tree.extend(plan.hashes)
+        execute = self._connection.execute
+        grown = plan.next_index - self.signed_size
+        note = ""
+        if grown and (sign or grown >= SIGN_EVERY or self.unsigned_s == 0):
+            note = self._checkpoint(tree)
+        self.sync(FULL if note else NORMAL)
+        execute("BEGIN IMMEDIATE")
+        try:
+            write()
+            tables.write(self._connection, plan, touched)
+            if plan.lines:
+                execute(SQL["set_size"], (plan.next_index,))
+            if note:
+                at_us = int(self._clock() * 1_000_000)
+                execute(SQL["add_checkpoint"], (plan.next_index, at_us, note))
+            execute("COMMIT")
         except BaseException:
             # An I/O error may have rolled back already.
             if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+                execute("ROLLBACK")
             raise
+        self._tree = tree
+        self.size = plan.next_index
+        self.clashes += len(plan.set_aside)
+        if note:
+            self.signed_size = plan.next_index
+            self._signed_s = time.monotonic()
+            self.also_signs = []
 
-    def _move(self, records: Sequence[tuple[bytes, ledger.Leaf]]) -> None:
-        if not records:
-            return
-        self._connection.execute("SAVEPOINT slice")
-        try:
-            self._write(self._sorted(records))
-        except (apsw.ConstraintError, _NotNew):
-            self._connection.execute("ROLLBACK TO slice")
-            self._write(self._sorted(self._new_ones(records)))
-        self._connection.execute("RELEASE slice")
-
-    def _sorted(self, records: Iterable[tuple[bytes, ledger.Leaf]]) -> _Slice:
-        found = self._connection.execute(SQL["next_index"]).fetchone()
-        part = _Slice(next_index=found[0] if found else 0)
-        index, lines = part.next_index, part.lines
-        for line, record in records:
-            kind = type(record)
-            if kind is ledger.CostIntent or kind is ledger.CostSettle:
-                part.costs.append(record)  # type: ignore[arg-type]  # as was just asked
-                continue
-            if kind in _NOTED:
-                part.decisions.append((record.at_us, line))  # type: ignore[union-attr]  # as asked
-                continue
-            lines.append(line)
-            if kind is ledger.Settle:
-                _settle(part, record, index)  # type: ignore[arg-type]
-            else:
-                _begin(part, record, index)
-            index += 1
-        return part
-
-    def _write(self, part: _Slice) -> None:
-        execute, executemany = self._connection.execute, self._connection.executemany
-        for start in range(0, len(part.lines), RUN_MAX):
-            run = part.lines[start : start + RUN_MAX]
-            execute(SQL["add_leaves"], (part.next_index + start, len(run), b"\n".join(run)))
-        rows = list(part.calls.values())
-        for start in range(0, len(rows), ROWS_PER_STATEMENT):
-            some = rows[start : start + ROWS_PER_STATEMENT]
-            execute(_add_entries(len(some)), tuple(chain.from_iterable(some)))
-        if part.late:
-            before = self._connection.total_changes()
-            executemany(SQL["settle_entry"], part.late)
-            if self._connection.total_changes() - before != len(part.late):
-                raise _NotNew
-        executemany(SQL["add_other_leaf"], part.others)
-        if part.costs:
-            self._fold(part.costs)
-        self._note(part.decisions)
-
-    def _fold(self, costs: Sequence[ledger.CostIntent | ledger.CostSettle]) -> None:
-        done = hours.fold(costs, self._open_cost)
-        executemany = self._connection.executemany
-        executemany(SQL["remove_open_cost"], [(attempt,) for attempt in done.closed])
-        executemany(
-            SQL["add_open_cost"],
-            [(attempt, ledger.encode(intent)) for attempt, intent in done.opened.items()],
-        )
-        for key, came_to in done.sums.items():
-            before = self._connection.execute(SQL["cost_hour"], key).fetchone()
-            if before:
-                calls, refused, tokens, cost_usd = before
-                came_to.add(hours.HourSum(calls, refused, tokens, Decimal(cost_usd)))
-            self._connection.execute(
-                SQL["put_cost_hour"],
-                (*key, came_to.calls, came_to.refused, came_to.tokens, f"{came_to.cost_usd:f}"),
-            )
-
-    def _open_cost(self, attempt_id: str) -> ledger.CostIntent | None:
-        found = self._connection.execute(SQL["open_cost"], (attempt_id,)).fetchone()
-        return msgspec.json.decode(found[0], type=ledger.CostIntent) if found else None
+    def _checkpoint(self, tree: tiles.Tree) -> str:
+        made = Checkpoint(origin=self.origin, size=tree.size, root=tree.root())
+        return checkpoints.sign(made, self.signer, *self.also_signs)
 
     def _note(self, decisions: Sequence[Noted]) -> None:
         if decisions:
@@ -194,98 +237,19 @@ class Sequencer:
             lines = b"\n".join([line for _, line in decisions])
             self._connection.execute(SQL["add_decisions"], (min(times), max(times), lines))
 
-    def _new_ones(
-        self, records: Sequence[tuple[bytes, ledger.Leaf]]
-    ) -> list[tuple[bytes, ledger.Leaf]]:
-        """Return the records that are neither there already nor in each other's way."""
-        fresh: list[tuple[bytes, ledger.Leaf]] = []
-        seen: dict[tuple[str, str, int], bytes] = {}
-        for line, record in records:
-            if isinstance(record, _NOT_LEAVES):
-                fresh.append((line, record))
-                continue
-            key = _key(record)
-            there = seen.get(key) or self._known(key)
-            if there is None and isinstance(record, ledger.Settle):
-                intended = (record.attempt_id, "call", 0)
-                if intended not in seen and self._known(intended) is None:
-                    self._set_aside("settles no intent", line)
-                    continue
-            if there is None:
-                seen[key] = line
-                fresh.append((line, record))
-            elif there != line:
-                self._set_aside("other bytes", line)
-        return fresh
-
-    def _known(self, key: tuple[str, str, int]) -> bytes | None:
-        attempt_id, kind, n = key
-        if kind in ("call", "settle"):
-            found = self._connection.execute(SQL["entry_indexes"], (attempt_id,)).fetchone()
-            index = found[1 if kind == "settle" else 0] if found else None
-        else:
-            found = self._connection.execute(
-                SQL["other_leaf_index"], (attempt_id, kind, n)
-            ).fetchone()
-            index = found[0] if found else None
-        return None if index is None else leaf_at(self._connection, index)
-
-    def _set_aside(self, reason: str, line: bytes) -> None:
-        self.clashes += 1
-        self._connection.execute(SQL["add_clash"], (reason, line))
+    def _tile(self, level: int, number: int) -> bytes:
+        return tile(self._connection, level, number)
 
 
-def _begin(part: _Slice, record: ledger.Leaf, index: int) -> None:
-    if isinstance(record, ledger.Intent):
-        values = [index, *_INTENT(record), *_OPEN]
-    elif isinstance(record, ledger.Refusal):
-        values = [index, *_REFUSAL(record), "", "refused", index, 0, 0]
-    else:
-        assert isinstance(record, ledger.Reveal)
-        part.others.append((*_key(record), index))
-        return
-    if part.calls.setdefault(record.attempt_id, values) is not values:
-        raise _NotNew
+def tile(connection: Connection, level: int, number: int) -> bytes:
+    """Return a packed tile; raises KeyError when it is not there."""
+    found = connection.execute(SQL["tile"], (level, number)).fetchone()
+    if found is None:
+        raise KeyError(f"there is no tile {level}/{number}")
+    packed: bytes = found[0]
+    return packed
 
 
-def _settle(part: _Slice, record: ledger.Settle, index: int) -> None:
-    tokens = record.input_tokens + record.output_tokens
-    cost_nano_usd = projection.nano_usd(record.cost_usd)
-    values = part.calls.get(record.attempt_id)
-    if values is None:
-        part.late.append((index, tokens, cost_nano_usd, record.attempt_id))
-    elif values[-3] is None:
-        values[-3:] = (index, tokens, cost_nano_usd)
-    else:
-        raise _NotNew
-
-
-def _key(record: ledger.Leaf) -> tuple[str, str, int]:
-    """Return what is unique. A call begins once, with an intent or with a refusal."""
-    if isinstance(record, ledger.Intent | ledger.Refusal):
-        return record.attempt_id, "call", record.n
-    if isinstance(record, ledger.Settle):
-        return record.attempt_id, "settle", record.n
-    assert isinstance(record, ledger.Reveal)
-    return record.attempt_id, "reveal", record.n
-
-
-def read(intake_id: int, blob: bytes) -> Group:
-    """Return a row of the intake as a group."""
-    lines: list[bytes] = []
-    records: list[ledger.Leaf] = []
-    unreadable: list[bytes] = []
-    for line in blob.split(b"\n"):
-        try:
-            records.append(ledger.decode(line))
-            lines.append(line)
-        except msgspec.MsgspecError:
-            unreadable.append(line)
-    return Group(intake_id, lines, records, unreadable)
-
-
-@cache
-def _add_entries(count: int) -> str:
-    head, _, _ = SQL["add_entries"].rpartition("VALUES")
-    row = "(" + ", ".join("?" * _ENTRY_WIDTH) + ")"
-    return f"{head}VALUES {', '.join([row] * count)}"
+def records(groups: Iterable[Group]) -> int:
+    """Return how many records some groups have."""
+    return sum(len(group.lines) for group in groups)

@@ -1,4 +1,4 @@
-"""`goodgate audit`: what the ledger holds."""
+"""`goodgate audit query`: what the ledger holds."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
@@ -10,8 +10,6 @@ from gateway.cli import terminal
 from gateway.cli.desk import AsJson, Data, Desk
 from gateway.cli.terminal import WrongUse
 from gateway.ledger import projection
-
-group = typer.Typer(no_args_is_help=True, help="Ask the ledger (auditors, admins).")
 
 _SHOWN = (
     "index",
@@ -30,12 +28,6 @@ _SHOWN = (
 """What fits on a line; --json and --format csv show every field."""
 
 
-@group.callback()
-def about() -> None:
-    """Ask the ledger (auditors, admins)."""
-
-
-@group.command()
 def query(  # noqa: PLR0913  # one argument for each option
     context: typer.Context,
     *,

@@ -1,0 +1,126 @@
+"""
+Where the record, the keys and the catalogue are: in the data folder, or in PostgreSQL.
+
+What is one replica's own (its name, what it spools) is in a folder of its own either way.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from msgspec import Struct
+
+from gateway import reports, settings
+from gateway.errors import ConfigError
+from gateway.stores import secrets
+from gateway.stores.sqlite.ledger import Ledger as FileLedger
+from gateway.stores.sqlite.registry import Registry as FileRegistry
+
+if TYPE_CHECKING:
+    from gateway.stores.postgres.ledger import Ledger as SharedLedger
+    from gateway.stores.postgres.registry import Registry as SharedRegistry
+
+Ledger: TypeAlias = "FileLedger | SharedLedger"
+Registry: TypeAlias = "FileRegistry | SharedRegistry"
+
+
+class Stores(Struct, frozen=True, kw_only=True):
+    """The registry and the ledger, open."""
+
+    registry: Registry
+    ledger: Ledger
+
+    def close(self) -> None:
+        """Give both back."""
+        self.ledger.close()
+        self.registry.close()
+
+
+class Secrets(Struct, frozen=True, kw_only=True):
+    """The deployment's own, all of them the same on every replica."""
+
+    secret: bytes
+    pepper: bytes
+    ledger_key: bytes
+    previous_key: bytes | None
+
+    def __repr__(self) -> str:
+        """Show nothing."""
+        return "Secrets()"
+
+
+def secrets_of(options: settings.Settings, data: Path, pepper: str) -> Secrets:
+    """Return what is given or lies in the data folder; made there at the first start."""
+    return Secrets(
+        secret=secrets.load_or_create(data, "secret", options.secret),
+        pepper=secrets.load_or_create(data, "pepper", options.pepper or pepper),
+        ledger_key=secrets.load_or_create_key(data, "ledger_key", options.ledger_key),
+        previous_key=secrets.find_key(data, "ledger_key.previous", options.ledger_key_previous),
+    )
+
+
+def own_folder(options: settings.Settings, data: Path) -> Path:
+    """Return the folder of what is this replica's alone: each of several workers has one."""
+    folder = data / f"worker-{options.worker}" if options.worker else data
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be made or used as data folder: {error}") from None
+    return folder
+
+
+def opened(
+    options: settings.Settings,
+    folders: tuple[Path, Path],
+    own: Secrets,
+    *,
+    clock: Callable[[], float],
+    on_failure: Callable[[], Literal["closed", "spool"]],
+) -> Stores:
+    """
+    Return the stores the settings name; `folders` are the data folder and this replica's own.
+
+    Raises:
+        ConfigError: they cannot be used as they are.
+
+    """
+    data, mine = folders
+    if not options.database_url:
+        registry = FileRegistry.open(data, create=True)
+        ledger = FileLedger.open(
+            data,
+            secret=own.secret,
+            key=own.ledger_key,
+            previous_key=own.previous_key,
+            clock=clock,
+            small_team=_small_team(registry, clock),
+        )
+        return Stores(registry=registry, ledger=ledger)
+    # Imported when used: the embedded default loads no driver.
+    from gateway.stores.postgres.ledger import Ledger as SharedLedger  # noqa: PLC0415  # above
+    from gateway.stores.postgres.registry import Registry as SharedRegistry  # noqa: PLC0415
+
+    shared = SharedRegistry.open(options.database_url)
+    try:
+        record = SharedLedger.open(
+            options.database_url,
+            mine,
+            secret=own.secret,
+            key=own.ledger_key,
+            previous_key=own.previous_key,
+            clock=clock,
+            small_team=_small_team(shared, clock),
+            on_failure=on_failure,
+        )
+    except BaseException:
+        shared.close()
+        raise
+    return Stores(registry=shared, ledger=record)
+
+
+def _small_team(registry: Registry, clock: Callable[[], float]) -> Callable[[str], bool]:
+    def is_small(team: str) -> bool:
+        """Return it as the keys are now."""
+        return reports.small(registry.list_keys(), clock())(team)
+
+    return is_small

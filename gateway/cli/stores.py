@@ -1,0 +1,220 @@
+"""
+The stores a command means: a folder's, or a database; and what is opened of them.
+
+What was given with the command goes before what the environment says, and a database before a
+folder: beside a database, a folder holds secrets and no ledger.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import Struct
+
+from gateway import ledger, reports
+from gateway.cli.terminal import WrongUse
+from gateway.errors import ConfigError
+from gateway.ledger import notes
+from gateway.ledger.decision_log import Entry, Page
+from gateway.ledger.rollups import Rollups
+from gateway.ledger.sequencing import Series
+from gateway.settings import Settings
+from gateway.stores import secrets
+
+LEDGER_KEY = "ledger_key"
+PREVIOUS_KEY = "ledger_key.previous"
+
+
+class Reading(reports.Store, Protocol):
+    """A ledger as it is read, in a folder or a database."""
+
+    def size(self) -> int:
+        """Return how many leaves are in order."""
+        ...
+
+    def series(self) -> Mapping[str, Series]:
+        """Return how far each replica's records have come."""
+        ...
+
+    def rollups(self) -> Rollups:
+        """Return all sums."""
+        ...
+
+    def decision_log(
+        self, since_us: int, until_us: int, *, shadowed: bool = False
+    ) -> Iterator[Entry]:
+        """Yield what was decided in a window and how it was settled, in the order written."""
+        ...
+
+    def decision_page(self, *, after: str, since_us: int, until_us: int, limit: int) -> Page:
+        """Return lines of the decision log, those that follow where another page ended."""
+        ...
+
+    def decision(self, request_id: str) -> ledger.DecisionRecord | None:
+        """Return what was decided about a call; None: nothing is known of it."""
+        ...
+
+    def policy_files(self, digest: str) -> list[tuple[str, str]] | None:
+        """Return the names and texts of the policy files behind a digest, if they were kept."""
+        ...
+
+    def last_policy(self) -> str:
+        """Return the digest of the policies that decided last; empty: nothing was decided."""
+        ...
+
+
+class Ledger(Protocol):
+    """A ledger as a command changes it: no gateway of this folder may run meanwhile."""
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start writing; it is asked from this loop."""
+        ...
+
+    def stamp(self) -> tuple[str, int]:
+        """Return the replica's name and its next sequence number."""
+        ...
+
+    def append(self, record: ledger.Leaf) -> Awaitable[object]:
+        """Append a stamped record; done when it is durable."""
+        ...
+
+    def erase(self, principal: str, *, auditor: str, reason: str) -> Awaitable[int]:
+        """Forget who a person's commitments stand for; returns how many salts were deleted."""
+        ...
+
+    def retire(self, size: int) -> Awaitable[None]:
+        """Drop the leaves below an index; raises ConfigError when one is still needed."""
+        ...
+
+    def cosign(self, size: int, line: str) -> Awaitable[None]:
+        """Keep a witness's signature line of a checkpoint."""
+        ...
+
+    def close(self) -> None:
+        """Write what was appended, and give the stores back. Blocks."""
+        ...
+
+
+class Where(Struct, frozen=True, kw_only=True):
+    """Which stores are meant."""
+
+    folder: Path | None
+    """Of SQLite files and secrets; beside a database of secrets alone."""
+    database: str = ""
+    """URL of a PostgreSQL database; empty: the stores are in the folder."""
+
+
+def meant(settings: Settings, data: Path | None, database: str = "") -> Where | None:
+    """Return which stores a command means; None: a running gateway is to be asked."""
+    if database:
+        return Where(folder=data or settings.data, database=database)
+    if data is not None:
+        return Where(folder=data)
+    if settings.database_url:
+        return Where(folder=settings.data, database=settings.database_url)
+    return None if settings.data is None else Where(folder=settings.data)
+
+
+def reading(settings: Settings, data: Path | None, database: str = "") -> Reading:
+    """
+    Return the ledger that is meant, as it is read.
+
+    Raises:
+        WrongUse: none is meant.
+        ConfigError: there is none, or it cannot be read.
+
+    """
+    where = meant(settings, data, database)
+    if where is None:
+        raise WrongUse("name the stores: --data DIR, or --database URL")
+    return opened(where)
+
+
+def opened(where: Where) -> Reading:
+    """Return the ledger of some stores, as it is read; raises ConfigError."""
+    if where.database:
+        from gateway.stores.postgres.reading import Reading as Database  # noqa: PLC0415  # only where it is opened
+
+        return Database(where.database)
+    from gateway.stores.sqlite.reading import Reading as Folder  # noqa: PLC0415  # only where it is opened
+
+    assert where.folder is not None
+    return Folder(where.folder)
+
+
+def to_write(where: Where, settings: Settings, clock: Callable[[], float]) -> Ledger:
+    """
+    Return the ledger of some stores, to be changed by a command.
+
+    Raises:
+        ConfigError: a gateway is running on the folder, or a secret is missing.
+
+    """
+    secret = _needed(where, "secret", settings.secret)
+    key = signing_key(where, settings)
+    if key is None:
+        raise _no_key()
+    previous = _key(where, PREVIOUS_KEY, settings.ledger_key_previous)
+    if where.database:
+        from gateway.stores.postgres.ledger import Ledger as Database  # noqa: PLC0415  # as above
+
+        return Database.open(
+            where.database, secret=secret, key=key, previous_key=previous, clock=clock, die=_die
+        )
+    from gateway.stores.sqlite.ledger import Ledger as Folder  # noqa: PLC0415  # as above
+
+    assert where.folder is not None
+    return Folder.open(
+        where.folder, secret=secret, key=key, previous_key=previous, clock=clock, die=_die
+    )
+
+
+def signing_key(where: Where, settings: Settings) -> bytes | None:
+    """Return the seed of the key that signs the ledger; None when it is not here."""
+    return _key(where, LEDGER_KEY, settings.ledger_key)
+
+
+def signer(where: Where, settings: Settings, origin: str) -> notes.Signer | None:
+    """Return what signs in the name of a log; None when its key is not here."""
+    seed = signing_key(where, settings)
+    return None if seed is None else notes.Signer.from_seed(origin, seed)
+
+
+def _key(where: Where, name: str, given: str) -> bytes | None:
+    if given:
+        try:
+            seed = bytes.fromhex(given)
+        except ValueError:
+            seed = b""
+        if len(seed) != notes.KEY_BYTES:
+            variable = f"GOODGATE_{name.upper().replace('.', '_')}"
+            raise ConfigError(f"{variable} is not 32 bytes in hexadecimal, 64 digits")
+        return seed
+    return None if where.folder is None else secrets.find(where.folder, name, "")
+
+
+def _needed(where: Where, name: str, given: str) -> bytes:
+    folder = where.folder or Path("data")
+    found = secrets.find(folder, name, given)
+    if found is None:
+        raise ConfigError(
+            f"the deployment's {name} is neither in GOODGATE_{name.upper()} nor in {folder}: this"
+            " needs the one the gateways use"
+        )
+    return found
+
+
+def _no_key() -> ConfigError:
+    return ConfigError(
+        "the ledger's signing key is not here: set GOODGATE_LEDGER_KEY to the one the gateways use,"
+        " or name the folder it is in (--data)"
+    )
+
+
+def _die(said: str) -> None:
+    """End at once: the disk failed, and nothing may be tried again."""
+    print(f"goodgate: error: {said}", file=sys.stderr, flush=True)
+    os._exit(1)

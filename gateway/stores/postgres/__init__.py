@@ -1,0 +1,1 @@
+"""The shared store of several replicas: PostgreSQL through psycopg, one database for all."""

@@ -1,0 +1,199 @@
+"""
+A term of the sequencer: one replica puts in order what all of them append, and signs the tree.
+
+One slice is one transaction: leaves, tiles, rows, sums, a checkpoint when it is due, and the
+removal from the intake stand or fall together. Each begins by locking the log's row and asking
+whether the epoch is still the one of this term. A sequencer that was paused, or lost its session
+and does not know it yet, finds another epoch there and writes nothing; so what it remembers of
+the tree and of the series is right for as long as it may write at all.
+"""
+
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from gateway import ledger
+from gateway.ledger import checkpoints, sequencing, series, tiles
+from gateway.ledger.checkpoints import Checkpoint
+from gateway.ledger.sequencing import Group, Plan, Series
+from gateway.stores.postgres import leaves, slices
+from gateway.stores.postgres.connection import Connection
+from gateway.stores.postgres.standing import SQL, Standing
+
+SIGN_EVERY: Final = 1_000
+"""Leaves, …"""
+SIGN_S: Final = 1.0
+"""… or seconds after which there is a new checkpoint, whichever comes first."""
+SLICE_RECORDS: Final = 1_024
+"""About how many records one transaction puts in order."""
+_GROUPS_MIN, _GROUPS_MAX = 16, 1_024
+
+
+class Deposed(Exception):  # noqa: N818 - it is no error of anybody's
+    """Another sequencer has taken over: this one may write nothing any more."""
+
+
+class Sequencer:
+    """One term. Any error ends it: the next one reads afresh what is there."""
+
+    def __init__(self, session: Connection, standing: Standing) -> None:
+        """
+        Take over from whoever sequenced before.
+
+        Raises:
+            ConfigError: the log is signed with a key that is not known here.
+            psycopg.Error: the database cannot be used.
+
+        """
+        self._session = session
+        self._standing = standing
+        self._series: dict[str, Series] = {}
+        self._stamped = [0, 0]
+        self._signers = [standing.signer]
+        self._signed_s = time.monotonic()
+        self._groups_max = _GROUPS_MIN
+        self.clashes = 0
+        """Records set aside in this term."""
+        with session.transaction():
+            row = session.execute(SQL["take_over"]).fetchone()
+            assert row is not None
+            self.epoch, self.size, self.retired, origin, vkey = row
+            standing.check_key(vkey)
+            assert origin == standing.origin
+            self.replica = series.sequencer(self.epoch)
+            self._tree = tiles.Tree.restore(self.size, self._tile)
+            last = session.execute(SQL["last_checkpoint"]).fetchone()
+            self.signed_size: int = last[0] if last else 0
+            self._begin(vkey)
+
+    def stamp(self, *, unlinked: bool = False) -> tuple[str, int]:
+        """Return the series of this term and its next number, for a record of its own."""
+        self._stamped[unlinked] += 1
+        return self.replica, self._stamped[unlinked]
+
+    def slice(self) -> int:
+        """Put some of the intake in order; return how many records, 0 when nothing was there."""
+        with self.turn():
+            rows: Any = self._session.execute(SQL["intake"], {"limit": self._groups_max}).fetchall()
+            groups: list[Group] = []
+            done: dict[str, int] = {}
+            count = 0
+            for replica, group_seq, blob in rows:
+                groups.append(sequencing.read((replica, group_seq), blob))
+                done[replica] = group_seq
+                count += len(groups[-1].lines)
+                if count >= SLICE_RECORDS:
+                    break
+            if groups or self.is_sign_due:
+                self.write(groups, done)
+        if len(groups) == self._groups_max and count < SLICE_RECORDS // 2:
+            self._groups_max = min(_GROUPS_MAX, 2 * self._groups_max)
+        return count
+
+    @property
+    def is_sign_due(self) -> bool:
+        """Whether leaves wait for a checkpoint, and for long enough."""
+        return self.size > self.signed_size and time.monotonic() - self._signed_s >= SIGN_S
+
+    @contextmanager
+    def turn(self) -> Generator[None]:
+        """Run a transaction in which nobody else sequences; raises Deposed when others do."""
+        with self._session.transaction():
+            row = self._session.execute(SQL["fenced"]).fetchone()
+            if row is None or row[0] != self.epoch:
+                raise Deposed
+            yield
+
+    def write(
+        self,
+        groups: Sequence[Group] = (),
+        done: Mapping[str, int] | None = None,
+        *,
+        own: Sequence[ledger.Record] = (),
+        sign: bool = False,
+    ) -> None:
+        """Put groups and records of its own in order, within a turn; `sign`: with a checkpoint."""
+        if own:
+            groups = [*groups, Group(None, [ledger.encode(each) for each in own], own)]
+        wanted = sequencing.wanted(groups)
+        known = slices.known(self._session, wanted, self._series, self.retired)
+        plan = sequencing.plan(groups, self.size, known)
+        tree = self._tree.copy()
+        slices.write(self._session, plan, done or {})
+        slices.write_tiles(self._session, tree.extend(plan.hashes))
+        grown = tree.size - self.signed_size
+        if grown and (sign or grown >= SIGN_EVERY or self.is_sign_due):
+            self._sign(tree)
+        if plan.lines:
+            self._session.execute(SQL["grow"], (tree.size,))
+        self._retire(plan)
+        self._series.update(plan.series)
+        self._tree, self.size = tree, tree.size
+        self.clashes += len(plan.set_aside)
+
+    def series_of(self, replica: str) -> Series:
+        """Return how far the records of a replica are in order."""
+        wanted = sequencing.Wanted([], [], [replica])
+        slices.known(self._session, wanted, self._series, self.retired)
+        return self._series.get(replica, Series())
+
+    def is_led(self) -> bool:
+        """Say that this sequencer is there; return whether it still is the one."""
+        return self._session.execute(SQL["led"], (self.epoch,)).rowcount == 1
+
+    def end(self) -> None:
+        """End the term in good order: a last leaf, and a checkpoint over all."""
+        with self.turn():
+            now_us = self._standing.now_us()
+            stamp = self.stamp()
+            self.write(own=[series.stopped(stamp, self._stamped[True], now_us)], sign=True)
+
+    def _begin(self, vkey: str) -> None:
+        """Write the first leaves of the term: its start, the end of the one before, a new key."""
+        standing, now_us = self._standing, self._standing.now_us()
+        before = series.sequencer(self.epoch - 1) if self.epoch > 1 else ""
+        self.stamp()
+        own: list[ledger.Record] = [
+            series.start(
+                self.replica,
+                "sequencer",
+                at_us=now_us,
+                version=standing.version,
+                previous=before,
+                epoch=self.epoch,
+            )
+        ]
+        far = self.series_of(before)
+        if before and not far.ended:
+            last = (far.last_seq, far.last_cost_seq)
+            own.append(series.ended(before, last, "crashed", stamp=self.stamp(), at_us=now_us))
+        if vkey != standing.signer.verifier.vkey:
+            own.append(self._rotation(vkey, now_us))
+        self.write(own=own, sign=len(self._signers) > 1)
+
+    def _rotation(self, vkey: str, now_us: int) -> ledger.Rotation:
+        standing = self._standing
+        assert standing.previous is not None
+        self._signers = [standing.signer, standing.previous]
+        current = standing.signer.verifier.vkey
+        self._session.execute(SQL["sign_with"], (current,))
+        return series.rotation("signing_key", vkey, current, stamp=self.stamp(), at_us=now_us)
+
+    def _retire(self, plan: Plan) -> None:
+        for (_, kind, _), index in plan.others.items():
+            if kind == "retirement":
+                found = ledger.decode(plan.lines[index - plan.first_index])
+                assert isinstance(found, ledger.Retirement)
+                self.retired = max(self.retired, found.size)
+                self._session.execute(SQL["retire"], (self.retired,))
+
+    def _sign(self, tree: tiles.Tree) -> None:
+        made = Checkpoint(origin=self._standing.origin, size=tree.size, root=tree.root())
+        note = checkpoints.sign(made, *self._signers)
+        self._session.execute(SQL["put_checkpoint"], (tree.size, note))
+        self.signed_size, self._signed_s = tree.size, time.monotonic()
+        self._signers = [self._standing.signer]
+
+    def _tile(self, level: int, number: int) -> bytes:
+        return leaves.tile(self._session, level, number)
