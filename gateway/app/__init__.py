@@ -21,10 +21,9 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from gateway import __version__, ledger, likeness, metering, settings, sharing, tasks
-from gateway.app import budgets, demo, sources, stores
+from gateway.app import budgets, demo, gauges, sources, stores
 from gateway.app.reloading import Reloader
 from gateway.errors import ConfigError, RegistryUnavailable
-from gateway.ledger import notes
 from gateway.ledger.pseudonyms import Weekly
 from gateway.passage import Snapshot
 from gateway.pipeline import Gateway
@@ -123,11 +122,11 @@ class Application:
             new_id=new_id,
             reload=self.reloader.reload,
             status=self.status,
-            signer=lambda: notes.Signer.from_seed(self.ledger.reading.log()[0], own.ledger_key),
+            signers=lambda: own.signers(self.ledger.reading.log().origin),
         )
         elsewhere = site.build(
             api_routes=api.routes(context),
-            exposition=Exposition(self.tally, self._gauges()),
+            exposition=Exposition(self.tally, gauges.of(self)),
             readiness=self.status,
             new_id=new_id,
             lifespan=self._lifespan,
@@ -154,9 +153,15 @@ class Application:
                 "succeeded_at": state.succeeded_at,
                 "error": state.error,
             },
-            "ledger": {"failed": failed, "backlog": self.ledger.backlog},
+            "ledger": {"failed": failed, "backlog": self.ledger.backlog, **self._fleet()},
             "store": self._store(),
         }
+
+    def _fleet(self) -> dict[str, Any]:
+        """Return how this replica stands among those that share a database."""
+        if isinstance(self.ledger, stores.FileLedger):
+            return {}
+        return dict(to_builtins(self.ledger.state))
 
     def _store(self) -> dict[str, Any]:
         """Return where quotas and likeness are, and whether all replicas share them now."""
@@ -243,55 +248,6 @@ class Application:
         job = asyncio.ensure_future(work)
         self._jobs.add(job)
         job.add_done_callback(self._jobs.discard)
-
-    def _gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
-        reloader = self.reloader
-        return {
-            "goodgate_policy_reload_success": (
-                "Whether the last reload was put in force.",
-                lambda: float(reloader.state.succeeded),
-            ),
-            "goodgate_policy_reload_timestamp_seconds": (
-                "When a reload was last put in force, Unix time.",
-                lambda: reloader.state.succeeded_at,
-            ),
-            "goodgate_policy_rules": (
-                "Rules in force.",
-                lambda: float(len(self.gateway.snapshot.policies.rules)),
-            ),
-            "goodgate_ledger_backlog": (
-                "Records that are durable and not yet in order.",
-                lambda: float(self.ledger.backlog),
-            ),
-            "goodgate_flights": (
-                "Provider calls under way whose reply others may share.",
-                lambda: float(self.flights.under_way),
-            ),
-            **self._store_gauges(),
-        }
-
-    def _store_gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
-        if self.shared is None:
-            return {}
-        quotas = self.shared.quotas
-        return {
-            "goodgate_store_shared": (
-                "Whether Redis decides for all replicas now (1), or this one by itself (0).",
-                lambda: float(quotas.state.is_shared),
-            ),
-            "goodgate_store_replicas": (
-                "Replicas that share the store, as last known.",
-                lambda: float(quotas.state.replicas),
-            ),
-            "goodgate_store_outages": (
-                "How often the store was gone.",
-                lambda: float(quotas.state.outages),
-            ),
-            "goodgate_store_fallbacks": (
-                "Calls this replica decided without the store.",
-                lambda: float(quotas.state.fallbacks),
-            ),
-        }
 
 
 def build(options: settings.Settings, environ: Mapping[str, str]) -> Application:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from gateway import policy
-from gateway.stores.sqlite.ledger import Ledger
+from gateway.app.stores import Ledger
 from gateway.values import DrawUnit
 
 

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from gateway import reports, settings
 from gateway.errors import ConfigError
+from gateway.ledger import notes
 from gateway.stores import secrets
 from gateway.stores.sqlite.ledger import Ledger as FileLedger
 from gateway.stores.sqlite.registry import Registry as FileRegistry
@@ -19,6 +20,17 @@ from gateway.stores.sqlite.registry import Registry as FileRegistry
 if TYPE_CHECKING:
     from gateway.stores.postgres.ledger import Ledger as SharedLedger
     from gateway.stores.postgres.registry import Registry as SharedRegistry
+
+__all__ = [
+    "FileLedger",
+    "Ledger",
+    "Registry",
+    "Secrets",
+    "Stores",
+    "opened",
+    "own_folder",
+    "secrets_of",
+]
 
 Ledger: TypeAlias = "FileLedger | SharedLedger"
 Registry: TypeAlias = "FileRegistry | SharedRegistry"
@@ -43,6 +55,11 @@ class Secrets(Struct, frozen=True, kw_only=True):
     pepper: bytes
     ledger_key: bytes
     previous_key: bytes | None
+
+    def signers(self, origin: str) -> list[notes.Signer]:
+        """Return what signs, or signed before it, in the name of a log."""
+        seeds = (self.ledger_key, self.previous_key)
+        return [notes.Signer.from_seed(origin, seed) for seed in seeds if seed is not None]
 
     def __repr__(self) -> str:
         """Show nothing."""
@@ -98,19 +115,18 @@ def opened(
         return Stores(registry=registry, ledger=ledger)
     # Imported when used: the embedded default loads no driver.
     from gateway.stores.postgres.ledger import Ledger as SharedLedger  # noqa: PLC0415  # above
+    from gateway.stores.postgres.ledger import Place  # noqa: PLC0415
     from gateway.stores.postgres.registry import Registry as SharedRegistry  # noqa: PLC0415
 
     shared = SharedRegistry.open(options.database_url)
     try:
         record = SharedLedger.open(
-            options.database_url,
-            mine,
+            Place(url=options.database_url, folder=mine, on_failure=on_failure),
             secret=own.secret,
             key=own.ledger_key,
             previous_key=own.previous_key,
             clock=clock,
             small_team=_small_team(shared, clock),
-            on_failure=on_failure,
         )
     except BaseException:
         shared.close()

@@ -106,12 +106,9 @@ class Local:
         reading = stores.opened(self._where)
         if not self._changes(route, ask):
             return await api_table.perform(self._api(registry, reading, route, None), route, ask)
-        changed = stores.to_write(self._where, self._settings, self._clock)
-        try:
+        with stores.to_write(self._where, self._settings, self._clock) as changed:
             changed.start(asyncio.get_running_loop())
             return await api_table.perform(self._api(registry, reading, route, changed), route, ask)
-        finally:
-            await asyncio.to_thread(changed.close)
 
     def _changes(self, route: tuple[str, str], ask: Ask) -> bool:
         """Return whether the ledger is written as a server writes it."""
@@ -158,7 +155,7 @@ class Local:
             new_id=lambda: random.token_hex(16),
             reload=_no_server,
             status=dict[str, Any],
-            signer=lambda: stores.signer(self._where, self._settings, reading.log().origin),
+            signers=lambda: stores.signers(self._where, self._settings, reading.log().origin),
         )
 
     def _pepper(self) -> bytes:

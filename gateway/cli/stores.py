@@ -6,12 +6,14 @@ folder: beside a database, a folder holds secrets and no ledger.
 """
 
 import asyncio
+import contextlib
 import os
-import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+import tempfile
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
 from msgspec import Struct
 
 from gateway import ledger, reports
@@ -26,6 +28,10 @@ from gateway.stores import secrets
 
 LEDGER_KEY = "ledger_key"
 PREVIOUS_KEY = "ledger_key.previous"
+RETIRED = ".retired"
+"""What the name of a key ends in that was replaced before the previous one."""
+_HERE = Path("data")
+"""Where `serve` puts its secrets when nothing is said."""
 
 
 class Reading(reports.Store, Protocol):
@@ -93,10 +99,6 @@ class Ledger(Protocol):
         """Keep a witness's signature line of a checkpoint."""
         ...
 
-    def close(self) -> None:
-        """Write what was appended, and give the stores back. Blocks."""
-        ...
-
 
 class Where(Struct, frozen=True, kw_only=True):
     """Which stores are meant."""
@@ -136,40 +138,46 @@ def reading(settings: Settings, data: Path | None, database: str = "") -> Readin
 def opened(where: Where) -> Reading:
     """Return the ledger of some stores, as it is read; raises ConfigError."""
     if where.database:
-        from gateway.stores.postgres.reading import Reading as Database  # noqa: PLC0415  # only where it is opened
+        from gateway.stores.postgres import connection  # noqa: PLC0415  # only where it is opened
+        from gateway.stores.postgres.reading import Reading as Database  # noqa: PLC0415  # as above
 
-        return Database(where.database)
+        return Database(connection.read(where.database))
     from gateway.stores.sqlite.reading import Reading as Folder  # noqa: PLC0415  # only where it is opened
 
     assert where.folder is not None
     return Folder(where.folder)
 
 
-def to_write(where: Where, settings: Settings, clock: Callable[[], float]) -> Ledger:
+@contextlib.contextmanager
+def to_write(where: Where, settings: Settings, clock: Callable[[], float]) -> Generator[Ledger]:
     """
-    Return the ledger of some stores, to be changed by a command.
+    Yield the ledger of some stores, to be changed by a command as its server would.
 
     Raises:
-        ConfigError: a gateway is running on the folder, or a secret is missing.
+        ConfigError: a server runs on the folder, or a secret is missing.
 
     """
-    secret = _needed(where, "secret", settings.secret)
-    key = signing_key(where, settings)
-    if key is None:
-        raise _no_key()
-    previous = _key(where, PREVIOUS_KEY, settings.ledger_key_previous)
-    if where.database:
-        from gateway.stores.postgres.ledger import Ledger as Database  # noqa: PLC0415  # as above
+    # The composition root knows how stores are opened; it is imported where one is.
+    from gateway.app import stores  # noqa: PLC0415  # as said
 
-        return Database.open(
-            where.database, secret=secret, key=key, previous_key=previous, clock=clock, die=_die
-        )
-    from gateway.stores.sqlite.ledger import Ledger as Folder  # noqa: PLC0415  # as above
-
-    assert where.folder is not None
-    return Folder.open(
-        where.folder, secret=secret, key=key, previous_key=previous, clock=clock, die=_die
+    options = msgspec.structs.replace(
+        settings, data=where.folder, database_url=where.database, worker=0
     )
+    own = stores.Secrets(
+        secret=_needed(where, "secret", settings.secret),
+        pepper=b"",
+        ledger_key=_needed_key(where, settings),
+        previous_key=_key(where, PREVIOUS_KEY, settings.ledger_key_previous),
+    )
+    if not where.database:
+        _be_alone(where.folder or _HERE)
+    with tempfile.TemporaryDirectory(prefix="goodgate-") as mine:
+        folders = (where.folder or _HERE, Path(mine))
+        held = stores.opened(options, folders, own, clock=clock, on_failure=lambda: "closed")
+        try:
+            yield held.ledger
+        finally:
+            held.close()
 
 
 def signing_key(where: Where, settings: Settings) -> bytes | None:
@@ -177,27 +185,21 @@ def signing_key(where: Where, settings: Settings) -> bytes | None:
     return _key(where, LEDGER_KEY, settings.ledger_key)
 
 
-def signer(where: Where, settings: Settings, origin: str) -> notes.Signer | None:
-    """Return what signs in the name of a log; None when its key is not here."""
-    seed = signing_key(where, settings)
-    return None if seed is None else notes.Signer.from_seed(origin, seed)
+def signers(where: Where, settings: Settings, origin: str) -> list[notes.Signer]:
+    """Return what signs, or signed, in the name of a log, as far as its keys are here."""
+    seeds = [signing_key(where, settings), _key(where, PREVIOUS_KEY, settings.ledger_key_previous)]
+    folder = where.folder or _HERE
+    for path in sorted(folder.glob(f"{LEDGER_KEY}.*{RETIRED}")):
+        seeds.append(secrets.find_key(folder, path.name, ""))
+    return [notes.Signer.from_seed(origin, seed) for seed in seeds if seed is not None]
 
 
 def _key(where: Where, name: str, given: str) -> bytes | None:
-    if given:
-        try:
-            seed = bytes.fromhex(given)
-        except ValueError:
-            seed = b""
-        if len(seed) != notes.KEY_BYTES:
-            variable = f"GOODGATE_{name.upper().replace('.', '_')}"
-            raise ConfigError(f"{variable} is not 32 bytes in hexadecimal, 64 digits")
-        return seed
-    return None if where.folder is None else secrets.find(where.folder, name, "")
+    return secrets.find_key(where.folder or _HERE, name, given)
 
 
 def _needed(where: Where, name: str, given: str) -> bytes:
-    folder = where.folder or Path("data")
+    folder = where.folder or _HERE
     found = secrets.find(folder, name, given)
     if found is None:
         raise ConfigError(
@@ -207,14 +209,26 @@ def _needed(where: Where, name: str, given: str) -> bytes:
     return found
 
 
-def _no_key() -> ConfigError:
-    return ConfigError(
-        "the ledger's signing key is not here: set GOODGATE_LEDGER_KEY to the one the gateways use,"
-        " or name the folder it is in (--data)"
-    )
+def _needed_key(where: Where, settings: Settings) -> bytes:
+    found = signing_key(where, settings)
+    if found is None:
+        raise ConfigError(
+            "the ledger's signing key is not here: set GOODGATE_LEDGER_KEY to the one the gateways"
+            " use, or name the folder it is in (--data)"
+        )
+    return found
 
 
-def _die(said: str) -> None:
-    """End at once: the disk failed, and nothing may be tried again."""
-    print(f"goodgate: error: {said}", file=sys.stderr, flush=True)
-    os._exit(1)
+def _be_alone(folder: Path) -> None:
+    """Refuse a folder whose server runs: what is asked for is for that to do."""
+    from gateway.stores.sqlite import ledger_file  # noqa: PLC0415  # only where it is opened
+
+    if not (folder / ledger_file.FILE).exists():
+        raise ConfigError(f"{folder}: there is no ledger here; name the folder `serve` was given")
+    try:
+        os.close(ledger_file.hold(folder))
+    except ConfigError:
+        raise ConfigError(
+            f"{folder}: its server is running, and only that may do this now: leave out --data to"
+            " ask it, or stop it first"
+        ) from None

@@ -117,6 +117,10 @@ class Names:
         known = self._commitments.get((self._month, principal))
         return known or self._salted(principal)
 
+    def people(self) -> set[str]:
+        """Return who has a commitment that is remembered."""
+        return {principal for _, principal in self._commitments}
+
     def forget(self, principal: str) -> None:
         """Forget a person's commitments, so that the next one is of a salt not made yet."""
         for key in [key for key in self._commitments if key[1] == principal]:

@@ -12,11 +12,12 @@ from gateway.reports.periods import moment_us
 from gateway.reports.receipts import Which, receipt
 from gateway.reports.store import Store
 from gateway.reports.teams import small
-from gateway.reports.totals import columns, usage
+from gateway.reports.totals import FIGURES, columns, summed
 from gateway.reports.usage import ERASED, UNLINKED, entries, unlinked
 
 __all__ = [
     "ERASED",
+    "FIGURES",
     "UNLINKED",
     "Files",
     "LogFiles",
@@ -31,7 +32,7 @@ __all__ = [
     "note_of",
     "receipt",
     "small",
+    "summed",
     "table_text",
     "unlinked",
-    "usage",
 ]

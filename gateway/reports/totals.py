@@ -74,7 +74,7 @@ def columns(by: str) -> tuple[str, ...]:
     return found
 
 
-def usage(store: Sums, by: Sequence[str], query: ledger.Query) -> list[Row]:
+def summed(store: Sums, by: Sequence[str], query: ledger.Query) -> list[Row]:
     """Return what calls came to by some columns (`columns`), in the order of their values."""
     if tuple(by) == _RULE_COLUMNS:
         counts = sorted(store.rule_usage(query))

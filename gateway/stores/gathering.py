@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from gateway import ledger
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, InvalidRequest
 
 GROUP_MAX = 512
 GATHER_S = 0.003
@@ -65,11 +65,23 @@ class Gathering:
         self._loop = loop
 
     def add(self, record: ledger.Record, *, urgent: bool) -> asyncio.Future[str]:
-        """Add a record; done when it is durable. One not urgent waits PATIENCE_S at most."""
+        """
+        Add a record; done when it is durable. One not urgent waits PATIENCE_S at most.
+
+        Raises:
+            InvalidRequest: it is larger than a leaf can be.
+
+        """
         assert self._loop is not None
+        line = ledger.encode(record)
+        if len(line) > ledger.LEAF_BYTES_MAX:
+            raise InvalidRequest(
+                f"an entry of the ledger has up to {ledger.LEAF_BYTES_MAX} bytes, and this one"
+                f" would have {len(line)}: send shorter names and reasons"
+            )
         waiting: asyncio.Future[str] = self._loop.create_future()
         gathered = self._gathered
-        gathered.lines.append(ledger.encode(record))
+        gathered.lines.append(line)
         gathered.records.append(record)
         gathered.waiting.append(waiting)
         if urgent:

@@ -7,6 +7,7 @@ is itself an entry of the ledger, durable before anything is shown.
 
 import asyncio
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -78,14 +79,14 @@ async def usage(api: Api, ask: Ask) -> list[dict[str, Any]]:
     by = reports.columns(ask.query.get("by", _BY))
     query = query_of(ask, _SUMMED_BY_RULE if "rule" in by else _SUMMED)
     wanted = _wanted(query, api.clock())
-    return await asyncio.to_thread(reports.usage, api.reading, by, wanted)
+    return await asyncio.to_thread(reports.summed, api.reading, by, wanted)
 
 
 async def erase(api: Api, ask: Ask) -> dict[str, int]:
     """Forget who a person's commitments stand for; returns how many salts were deleted."""
     wish = body_of(ask, ErasureWish)
     reason = reason_of(wish.reason, "an erasure")
-    if wish.principal in reason:
+    if re.search(rf"(?<!\w){re.escape(wish.principal)}(?!\w)", reason, re.IGNORECASE):
         raise InvalidRequest("the reason names the person to be forgotten: it is kept for good")
     salts = await api.ledger.erase(wish.principal, auditor=ask.caller.account, reason=reason)
     return {"salts": salts}

@@ -50,9 +50,9 @@ async def key(api: Api, ask: Ask) -> dict[str, str]:
 
 
 async def checkpoint(api: Api, ask: Ask) -> Document:
-    """Return the newest checkpoint, for anybody who wants to keep it."""
-    query_of(ask, ())
-    note = await asyncio.to_thread(lambda: reports.LogFiles(api.reading).note)
+    """Return the newest checkpoint, or that of a size, for anybody who wants to keep it."""
+    size = _size(ask)
+    note = await asyncio.to_thread(lambda: reports.LogFiles(api.reading, size=size).note)
     return Document(body=note.encode(), media_type=TEXT)
 
 
@@ -75,18 +75,7 @@ async def file(api: Api, ask: Ask) -> Document:
 
 async def manifest(api: Api, ask: Ask) -> Document:
     """Return the signed list of the log's files at the newest checkpoint, or at one of a size."""
-    size, signer = _size(ask), api.signer()
-    if signer is None:
-        raise ConfigError(
-            "the ledger's signing key is not here, so no manifest can be signed: set"
-            " GOODGATE_LEDGER_KEY, or ask a running gateway"
-        )
-
-    def signed() -> str:
-        found = reports.LogFiles(api.reading, size=size)
-        return reports.manifest(found, found.size, signer)
-
-    text = await asyncio.to_thread(signed)
+    text = await asyncio.to_thread(_manifest, api, _size(ask))
     return Document(body=text.encode(), media_type=TEXT)
 
 
@@ -127,6 +116,19 @@ async def cosign(api: Api, ask: Ask) -> dict[str, Any]:
     return {"size": wish.size, "witness": name}
 
 
+def _manifest(api: Api, size: int | None) -> str:
+    found = reports.LogFiles(api.reading, size=size)
+    note = notes.Note.parse(found.note)
+    # A key that was replaced signs no later log, and the next one no earlier.
+    signer = next((each for each in api.signers() if note.signed_by(each.verifier)), None)
+    if signer is None:
+        raise ConfigError(
+            "the key that signed this checkpoint is not here, so no manifest can be signed: set"
+            " GOODGATE_LEDGER_KEY, or ask a running gateway"
+        )
+    return reports.manifest(found, found.size, signer)
+
+
 def _signature(line: str) -> tuple[str, bytes, bytes]:
     if len(line) > LINE_MAX or "\n" in line:
         raise InvalidRequest(f"a signature line is one line of up to {LINE_MAX} characters")
@@ -138,13 +140,10 @@ def _signature(line: str) -> tuple[str, bytes, bytes]:
 
 
 def _checkpoint(api: Api, size: int) -> notes.Note:
-    newest = api.reading.checkpoint()
     note = reports.note_of(api.reading, size) if 0 <= size <= SIZE_MAX else None
     if note is None:
         raise NotFound("there is no checkpoint of this size: cosign one this log has signed")
-    found = notes.Note.parse(note)
-    parsed = notes.Note.parse(newest)
-    return parsed if parsed.text == found.text else found
+    return notes.Note.parse(note)
 
 
 def _receipt(api: Api, ask: Ask, which: reports.Which) -> proofs.Receipt:

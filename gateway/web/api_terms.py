@@ -8,7 +8,7 @@ that was not meant to be.
 """
 
 import datetime
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, TypeVar
 
 import msgspec
@@ -191,8 +191,8 @@ class Api(Struct, frozen=True, kw_only=True):
     """Load policies and providers again; returns the digest now in force."""
     status: Callable[[], Mapping[str, Any]]
     """What `/health/ready` says: version, policy, prices_as_of, …"""
-    signer: Callable[[], notes.Signer | None] = lambda: None
-    """What signs in the log's name; None: its key is not here."""
+    signers: Callable[[], Sequence[notes.Signer]] = list
+    """What signs or has signed in the log's name, as far as its keys are here; the last first."""
 
 
 class Caller(Struct, frozen=True, kw_only=True):

@@ -2,7 +2,13 @@
 
 import typer
 
+from gateway.cli.audit.erase import erase
+from gateway.cli.audit.export import export
 from gateway.cli.audit.query import query
+from gateway.cli.audit.receipt import receipt
+from gateway.cli.audit.retire import retire
+from gateway.cli.audit.rotate import key, rotate_key
+from gateway.cli.audit.usage import usage
 
 group = typer.Typer(no_args_is_help=True, help="Ask the ledger, and check it (auditors, admins).")
 
@@ -13,5 +19,12 @@ def about() -> None:
 
 
 group.command()(query)
+group.command()(usage)
+group.command()(receipt)
+group.command()(export)
+group.command()(key)
+group.command()(erase)
+group.command()(retire)
+group.command("rotate-key")(rotate_key)
 
 __all__ = ["group"]

@@ -82,6 +82,24 @@ class Served:
         return self._asked.document(path, query=self._query, timeout_s=MANIFEST_TIMEOUT_S)
 
 
+class Copied:
+    """A folder that `copy` has filled, as a source to verify."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of a file, or None when there is none at this path."""
+        file = self._folder / path
+        return file.read_bytes() if file.is_file() else None
+
+    def paths(self) -> Iterator[str]:
+        """Yield the path of every file there is."""
+        for file in self._folder.rglob("*"):
+            if file.is_file():
+                yield file.relative_to(self._folder).as_posix()
+
+
 def _size_of(asked: Asked) -> int:
     note = asked.document("/api/log/checkpoint")
     try:
@@ -90,7 +108,7 @@ def _size_of(asked: Asked) -> int:
         raise Unreachable(f"what answers has no checkpoint of a log: {wrong}") from None
 
 
-def copy(log: Log, folder: Path, progress: Callable[[int, int], object]) -> int:
+def copy(log: Log, folder: Path, progress: Callable[[int, int], None]) -> int:
     """
     Write a log's files and its manifest into a new or empty folder; return how many.
 
@@ -147,7 +165,7 @@ def bar(text: str) -> "AbstractContextManager[Progress | None]":
     return made
 
 
-def on(shown: "Progress | None") -> Callable[[int, int], object]:
+def on(shown: "Progress | None") -> Callable[[int, int], None]:
     """Return what moves a bar, if there is one: told how much of how much is done."""
 
     def move(done: int, of: int) -> None:
@@ -214,5 +232,3 @@ def _settle(folder: Path) -> None:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-
-

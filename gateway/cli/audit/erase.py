@@ -36,7 +36,8 @@ def erase(
     if as_json:
         terminal.as_json({"principal": principal, "salts": salts})
         return 0
-    print(f"{terminal.plain(principal)} is erased: {salts} salts were deleted")
+    deleted = "1 salt was deleted" if salts == 1 else f"{salts} salts were deleted"
+    print(f"{terminal.plain(principal)} is erased: {deleted}")
     if not salts:
         terminal.say("the ledger held none: is the name spelt as their keys have it?")
     terminal.say("their entries stand, every proof still verifies, and nothing names them any more")

@@ -33,9 +33,7 @@ def export(
     with copying.bar("Exporting") as shown:
         files = copying.copy(log, folder, copying.on(shown))
     if as_json:
-        terminal.as_json(
-            {"folder": str(folder), "entries": log.size, "files": files, "vkey": vkey}
-        )
+        terminal.as_json({"folder": str(folder), "entries": log.size, "files": files, "vkey": vkey})
         return 0
     print(f"{log.size:,} entries in {files:,} files are in {folder}")
     how_to_verify(folder, vkey)

@@ -4,6 +4,7 @@
 In this order, and nothing is dropped unless the export verifies.
 """
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +19,7 @@ from gateway.cli.desk import AsJson, Asked, Data, Database, Desk
 from gateway.cli.terminal import Unreachable
 from gateway.errors import GatewayError
 from gateway.ledger import checkpoints, notes, tiles
-from gateway.ledger.verification import Report, Trust, verify
+from gateway.ledger.verification import Trust, verify
 from gateway.reports.log_files import CHECKPOINTS, LOG
 
 
@@ -29,7 +30,7 @@ class _About(msgspec.Struct):
     vkey: str
 
 
-def retire(  # noqa: PLR0913  # one argument for each option
+def retire(  # one argument for each option
     context: typer.Context,
     *,
     before: Annotated[
@@ -77,22 +78,27 @@ def retire(  # noqa: PLR0913  # one argument for each option
 
 
 def _archive(asked: Asked, to: Path, size: int, vkey: str) -> None:
-    """Export a period and verify the export; raises Unreachable when that fails."""
-    report = Report()
-    for at in _checkpoints(asked, size):
-        _clear(to)
-        log = copying.Served(asked, at)
-        with copying.bar("Exporting") as shown:
-            copying.copy(log, to, copying.on(shown))
-        with copying.bar("Verifying") as shown:
-            move = copying.on(shown)
-            report = verify(_Folder(to), Trust(vkey=vkey, whole_folder=True), move)
-        if report.first is None:
+    """Export a period and verify the export; raises GatewayError when that fails."""
+    *earlier, newest = _checkpoints(asked, size)
+    for at in earlier:
+        try:
+            _export(asked, to, at, vkey)
+        except GatewayError:
+            shutil.rmtree(to)  # all of it was written here, a moment ago
+        else:
             return
-    assert report.first is not None
-    raise Unreachable(
-        f"nothing was dropped, for the export in {to} does not verify: {report.first.what}"
-    )
+    _export(asked, to, newest, vkey)
+
+
+def _export(asked: Asked, to: Path, at: int, vkey: str) -> None:
+    with copying.bar("Exporting") as shown:
+        copying.copy(copying.Served(asked, at), to, copying.on(shown))
+    with copying.bar("Verifying") as shown:
+        report = verify(copying.Copied(to), Trust(vkey=vkey, whole_folder=True), copying.on(shown))
+    if report.first is not None:
+        raise Unreachable(
+            f"nothing was dropped, for the export in {to} does not verify: {report.first.what}"
+        )
 
 
 def _checkpoints(asked: Asked, size: int) -> Iterator[int]:
@@ -109,6 +115,13 @@ def _checkpoints(asked: Asked, size: int) -> Iterator[int]:
             yield at
             break
     yield newest.size
+
+
+def _about(log: copying.Served) -> _About:
+    try:
+        return msgspec.json.decode(log.read(LOG) or b"", type=_About)
+    except msgspec.MsgspecError:
+        raise Unreachable(f"what answers has no {LOG} of a log: is it a gateway?") from None
 
 
 def _drop(asked: Asked, size: int, to: Path) -> None:

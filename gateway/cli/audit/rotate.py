@@ -52,10 +52,10 @@ def rotate_key(
     where = stores.Where(folder=data)
     with _held(data):
         origin, in_use = stores.opened(where).log()
-        old = stores.signer(where, desk.settings, origin)
-        if old is None:
+        seed = stores.signing_key(where, desk.settings)
+        if seed is None:
             raise ConfigError(f"{data}: the ledger's signing key is not here: nothing to replace")
-        if old.verifier.vkey != in_use:
+        if notes.Signer.from_seed(origin, seed).verifier.vkey != in_use:
             raise ConfigError(
                 f"{data}: the ledger is still signed by {in_use}, and the key here is another:"
                 " start `goodgate serve` once, which records that rotation, before the next"
@@ -98,9 +98,7 @@ def _replace(folder: Path, origin: str) -> notes.Signer:
             os.fsync(file.fileno())
         if previous.exists():
             older = notes.Signer.from_seed(origin, bytes.fromhex(previous.read_text().strip()))
-            previous.rename(
-                folder / f"{stores.LEDGER_KEY}.{older.verifier.key_id.hex()}.retired"
-            )
+            previous.rename(folder / f"{stores.LEDGER_KEY}.{older.verifier.key_id.hex()}.retired")
         # A second name first: were the old key moved away, a start in between would make one up.
         previous.hardlink_to(current)
         fresh.replace(current)

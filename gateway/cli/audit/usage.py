@@ -55,14 +55,19 @@ def usage(  # noqa: PLR0913  # one argument for each option
         "until": until,
     }
     query = {name: value for name, value in given.items() if value} | {"limit": str(limit)}
-    columns = [*reports.columns(by), *reports.FIGURES]
     rows = Desk.of(context).asked(data, database).ask("GET", "/api/audit/usage", query=query)
     if as_json or form == "json":
         terminal.as_json(rows)
     elif form == "csv":
-        print(reports.csv_text(rows, list(rows[0]) if rows else columns), end="")
+        print(reports.csv_text(rows, list(rows[0]) if rows else _columns(by)), end="")
     elif not rows:
         terminal.say("nothing in the ledger matches")
     else:
         terminal.records(list(rows[0]), rows)
     return 0
+
+
+def _columns(by: str) -> list[str]:
+    """Return the columns of a table without rows."""
+    found = reports.columns(by)
+    return [*found, *(reports.FIGURES if "rule" not in found else reports.FIGURES[:1])]

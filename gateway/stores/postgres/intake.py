@@ -131,6 +131,8 @@ def _add_beside(session: Connection, standing: Standing, parcel: Parcel) -> None
         session.execute(SQL["add_salt"], values)
     for text in beside.texts:
         session.execute(SQL["keep_policies"], (text.digest, text.at_us, text.files))
+    if beside.pepper_mark:
+        session.execute(SQL["set_pepper_mark"], (beside.pepper_mark,))
 
 
 def _last(blobs: Sequence[bytes], found: Far) -> Far:

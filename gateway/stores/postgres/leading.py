@@ -14,7 +14,7 @@ from typing import Final
 
 import psycopg
 
-from gateway.errors import ConfigError
+from gateway.errors import GatewayError
 from gateway.stores.postgres import connection
 from gateway.stores.postgres.connection import Connection
 from gateway.stores.postgres.sequencer import SLICE_RECORDS, Deposed, Sequencer
@@ -45,6 +45,7 @@ class Leading:
         """Why it cannot sequence, though nobody else does; empty: it can."""
         self._standing = standing
         self._woken = threading.Event()
+        self._to_sign = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
 
@@ -54,6 +55,11 @@ class Leading:
 
     def wake(self) -> None:
         """Have the intake looked at soon, if it is this replica that does."""
+        self._woken.set()
+
+    def sign(self) -> None:
+        """Have a checkpoint made soon over all that is in order, if it is this replica that does."""
+        self._to_sign = True
         self._woken.set()
 
     def stop(self) -> None:
@@ -74,7 +80,7 @@ class Leading:
                     continue
             except Deposed:
                 self._tell("another replica has taken over")
-            except (psycopg.Error, ConfigError) as error:
+            except (psycopg.Error, GatewayError) as error:
                 self._tell(type(error).__name__ if isinstance(error, psycopg.Error) else str(error))
                 self._stopping.wait(ASK_S)
             finally:
@@ -105,7 +111,8 @@ class Leading:
         often_s = seldom_s = began_s - SELDOM_S
         clashes = self.clashes
         while True:
-            moved = term.slice()
+            to_sign, self._to_sign = self._to_sign, False
+            moved = term.slice(sign=to_sign)
             self.clashes = clashes + term.clashes
             now_s = time.monotonic()
             if now_s - often_s >= ASK_S:
@@ -128,7 +135,7 @@ class Leading:
         """Wait for more; return whether to go on."""
         if is_idle:
             self._woken.wait(IDLE_S)
-        else:
+        elif not self._to_sign:
             self._stopping.wait(PAUSE_S)
         self._woken.clear()
         return not self._stopping.is_set()

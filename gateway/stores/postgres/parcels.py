@@ -32,10 +32,12 @@ class Beside(Struct, frozen=True):
     """When the salts were made."""
     salts: Sequence[Salt] = ()
     texts: Sequence[PolicyText] = ()
+    pepper_mark: str = ""
+    """Of the pepper that is in use from here on."""
 
     def __bool__(self) -> bool:
         """Whether there is anything."""
-        return bool(self.salts or self.texts)
+        return bool(self.salts or self.texts or self.pepper_mark)
 
 
 NOTHING = Beside()
@@ -46,6 +48,7 @@ class Parcel(Struct, frozen=True):
 
     replica: str
     group_seq: int
+    """Dense for each replica; one without records has that of the one before it."""
     lines: Sequence[bytes]
     records: Sequence[ledger.Record]
     beside: Beside = NOTHING
@@ -68,7 +71,7 @@ class Shift(Struct, frozen=True):
 
 def read(replica: str, group_seq: int, blob: bytes, beside: bytes) -> Parcel:
     """Return a parcel as the spool keeps it."""
-    lines = blob.split(b"\n")
+    lines = blob.split(b"\n") if blob else []
     records = [ledger.decode(line) for line in lines]
     return Parcel(replica, group_seq, lines, records, msgspec.msgpack.decode(beside, type=Beside))
 
@@ -96,7 +99,7 @@ def going_on(parcels: Iterable[Parcel], shifts: Mapping[str, Shift], first: Parc
         ]
         lines = [ledger.encode(each) for each in records]
         if records or parcel.beside:
-            seq = first.group_seq + len(made)
+            seq = made[-1].group_seq + bool(records)
             made.append(Parcel(first.replica, seq, lines, records, parcel.beside))
     return made
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from gateway.errors import GatewayError
 from gateway.stores.postgres import connection, intake
-from gateway.stores.postgres.connection import Connection
+from gateway.stores.postgres.connection import Address, Connection
 from gateway.stores.postgres.intake import Ended
 from gateway.stores.postgres.spool import Spool
 from gateway.stores.postgres.standing import Standing
@@ -59,7 +59,7 @@ class Returning:
 
     def _try(self) -> Returned | None:
         try:
-            session = opened(self._standing)
+            session = opened(self._standing.address)
         except (psycopg.Error, GatewayError):
             return None
         try:
@@ -72,6 +72,6 @@ class Returning:
         return Returned(session, is_lost=False)
 
 
-def opened(standing: Standing) -> Connection:
+def opened(address: Address) -> Connection:
     """Return a session to append by; raises as `connection.connect`."""
-    return connection.connect(standing.address, statement_timeout_s=WRITE_S)
+    return connection.connect(address, statement_timeout_s=WRITE_S)

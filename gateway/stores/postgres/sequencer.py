@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from gateway import ledger
+from gateway.errors import LedgerCorrupt
 from gateway.ledger import checkpoints, sequencing, series, tiles
 from gateway.ledger.checkpoints import Checkpoint
 from gateway.ledger.sequencing import Group, Plan, Series
@@ -63,8 +64,7 @@ class Sequencer:
             assert origin == standing.origin
             self.replica = series.sequencer(self.epoch)
             self._tree = tiles.Tree.restore(self.size, self._tile)
-            last = session.execute(SQL["last_checkpoint"]).fetchone()
-            self.signed_size: int = last[0] if last else 0
+            self.signed_size = check(session, origin)
             self._begin(vkey)
 
     def stamp(self, *, unlinked: bool = False) -> tuple[str, int]:
@@ -72,7 +72,7 @@ class Sequencer:
         self._stamped[unlinked] += 1
         return self.replica, self._stamped[unlinked]
 
-    def slice(self) -> int:
+    def slice(self, *, sign: bool = False) -> int:
         """Put some of the intake in order; return how many records, 0 when nothing was there."""
         with self.turn():
             rows: Any = self._session.execute(SQL["intake"], {"limit": self._groups_max}).fetchall()
@@ -85,8 +85,8 @@ class Sequencer:
                 count += len(groups[-1].lines)
                 if count >= SLICE_RECORDS:
                     break
-            if groups or self.is_sign_due:
-                self.write(groups, done)
+            if groups or sign or self.is_sign_due:
+                self.write(groups, done, sign=sign)
         if len(groups) == self._groups_max and count < SLICE_RECORDS // 2:
             self._groups_max = min(_GROUPS_MAX, 2 * self._groups_max)
         return count
@@ -197,3 +197,31 @@ class Sequencer:
 
     def _tile(self, level: int, number: int) -> bytes:
         return leaves.tile(self._session, level, number)
+
+
+def check(session: Connection, origin: str) -> int:
+    """
+    Return the size of the newest checkpoint, once its tree is found to be the one that is here.
+
+    Raises:
+        LedgerCorrupt: it is another one.
+
+    """
+    last = session.execute(SQL["last_checkpoint"]).fetchone()
+    if last is None:
+        return 0
+    size, note = last
+    try:
+        signed, _ = checkpoints.read(note, origin)
+        root = tiles.Reader(size, lambda level, n: leaves.tile(session, level, n)).root()
+    except (KeyError, ValueError) as wrong:
+        raise _corrupt(f"its tree cannot be read ({wrong})") from None
+    if (signed.size, signed.root) != (size, root):
+        raise _corrupt(f"its tree of {size} leaves is not the one that was signed")
+    return int(size)
+
+
+def _corrupt(what: str) -> LedgerCorrupt:
+    return LedgerCorrupt(
+        f"the ledger was changed by something else: {what}. Restore the database from a copy."
+    )

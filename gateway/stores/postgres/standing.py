@@ -38,7 +38,6 @@ class Standing(Struct, frozen=True, kw_only=True):
     clock: Callable[[], float]
     random: Callable[[int], bytes]
     small_team: Callable[[str], bool]
-    die: Callable[[str], None]
     version: str
     lease_s: float = LEASE_S
     leader_lease_s: float = LEADER_LEASE_S

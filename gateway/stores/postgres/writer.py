@@ -24,8 +24,9 @@ from msgspec import Struct
 from gateway import ledger
 from gateway.errors import GatewayError, LedgerUnavailable
 from gateway.ledger import series
+from gateway.stores import promising
 from gateway.stores.gathering import Gathered
-from gateway.stores.postgres import intake, parcels, promising
+from gateway.stores.postgres import intake, parcels
 from gateway.stores.postgres.connection import Connection
 from gateway.stores.postgres.intake import Ended
 from gateway.stores.postgres.parcels import NOTHING, Beside, Parcel, Shift
@@ -33,6 +34,8 @@ from gateway.stores.postgres.returning import Returned, Returning
 from gateway.stores.postgres.spool import Spool
 from gateway.stores.postgres.standing import SQL, Standing
 
+PROMISE_S: Final = 86_400
+"""How long a promise gives the log to keep it."""
 BEAT_S: Final = 2.0
 """How often a replica says that it is there."""
 DECISIONS_S: Final = 0.25
@@ -161,7 +164,7 @@ class Writer:
         if self._shifts and any(each.replica in self._shifts for each in records):
             records = [parcels.restamped(each, self._shifts) for each in records]
             lines = [ledger.encode(each) for each in records]
-        self._group_seq += 1
+        self._group_seq += bool(lines)
         self.taken += len(lines)
         return Parcel(self.replica, self._group_seq, lines, records, beside)
 
@@ -178,7 +181,9 @@ class Writer:
             self._leave(None)
             return None
         self._heard.appended()
-        return promising.headers(self._standing, parcel.records, parcel.lines)
+        by_s = int(self._standing.clock()) + PROMISE_S
+        signer, origin = self._standing.signer, self._standing.origin
+        return promising.promised(signer, origin, by_s, parcel.lines, parcel.records)
 
     def _keep(self, parcel: Parcel) -> list[str] | GatewayError:
         """Put a parcel in the spool. No promise: this disk may be lost, and is not the log's."""
@@ -233,7 +238,7 @@ class Writer:
         self._spool.replace(kept, name)
         self._spool.ended([old])
         self._shifts[old] = shift
-        self.replica, self._group_seq = name, len(kept)
+        self.replica, self._group_seq = name, kept[-1].group_seq
         self.ordered = 0
         self.taken = sum(len(parcel.lines) for parcel in kept)
         self._heard.renamed(old, shift)

@@ -12,6 +12,8 @@ CREATE TABLE ledger_log (              -- one row
     is_only boolean PRIMARY KEY DEFAULT true CHECK (is_only),
     origin text NOT NULL,
     vkey text NOT NULL,                -- of the key that signs now
+    secret_mark text NOT NULL,
+    pepper_mark text NOT NULL DEFAULT '',  -- empty: not known yet
     epoch bigint NOT NULL DEFAULT 0,   -- which sequencer may write
     led_at timestamptz NOT NULL DEFAULT '-infinity',  -- when it last did
     size bigint NOT NULL DEFAULT 0,    -- leaves in order
@@ -184,10 +186,18 @@ CREATE TABLE ledger_decision (         -- diagnostics, in no report and no total
 CREATE INDEX ledger_decision_by_time ON ledger_decision (last_at_us);
 
 -- name: make_log
-INSERT INTO ledger_log (origin, vkey) VALUES (%s, %s) ON CONFLICT DO NOTHING
+INSERT INTO ledger_log (origin, vkey, secret_mark) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
 
 -- name: log
-SELECT origin, vkey, epoch, size, retired FROM ledger_log
+SELECT origin, vkey, epoch, size, retired, secret_mark, pepper_mark FROM ledger_log
+
+-- name: change_secret
+UPDATE ledger_log AS g SET secret_mark = %s
+FROM (SELECT secret_mark FROM ledger_log FOR UPDATE) AS before
+RETURNING before.secret_mark
+
+-- name: set_pepper_mark
+UPDATE ledger_log SET pepper_mark = %s
 
 -- name: register
 INSERT INTO ledger_replica (name, lease_s) SELECT %(replica)s, %(lease_s)s
@@ -253,10 +263,12 @@ SELECT coalesce(max(id), 0) FROM ledger_erased
 -- name: prune_erased
 DELETE FROM ledger_erased WHERE at_us < %s
 
--- name: blank_decisions
-UPDATE ledger_decision
-SET lines = convert_to(replace(convert_from(lines, 'UTF8'), %(name)s, %(blank)s), 'UTF8')
-WHERE last_at_us >= %(since_us)s AND position(convert_to(%(name)s, 'UTF8') IN lines) > 0
+-- name: decisions_to_blank
+SELECT id, lines FROM ledger_decision
+WHERE id > %(after)s AND last_at_us >= %(since_us)s ORDER BY id LIMIT 64 FOR UPDATE
+
+-- name: rewrite_decisions
+UPDATE ledger_decision SET lines = %s WHERE id = %s
 
 -- name: keep_policies
 INSERT INTO ledger_policy_text (digest, first_at_us, files) VALUES (%s, %s, %s)
@@ -473,12 +485,22 @@ SELECT coalesce(max(n) + 1, 0) FROM ledger_other WHERE attempt_id = %s AND kind 
 SELECT size, note FROM ledger_checkpoint ORDER BY size DESC LIMIT 1
 
 -- name: cosignatures
-SELECT line FROM ledger_cosignature WHERE size = %s ORDER BY id
+SELECT size, line FROM ledger_cosignature WHERE size >= %s AND size <= %s ORDER BY size, id
 
 -- name: cosign
-INSERT INTO ledger_cosignature (size, line) SELECT size, %(line)s
-FROM ledger_checkpoint WHERE size = %(size)s
-ON CONFLICT DO NOTHING
+INSERT INTO ledger_cosignature (size, line) VALUES (%s, %s) ON CONFLICT DO NOTHING
+
+-- name: checkpoint_at
+SELECT 1 FROM ledger_checkpoint WHERE size = %s
+
+-- name: size_now
+SELECT size FROM ledger_log
+
+-- name: retired_now
+SELECT retired FROM ledger_log
+
+-- name: signed_now
+SELECT coalesce(max(size), 0) FROM ledger_checkpoint
 
 -- name: checkpoints
 SELECT size, note FROM ledger_checkpoint WHERE size > %s ORDER BY size LIMIT %s
@@ -492,7 +514,22 @@ WHERE first_index > %(first)s - 256 AND first_index < %(until)s AND first_index 
 ORDER BY first_index
 
 -- name: open_below
-SELECT min(index_intent) FROM ledger_open_call WHERE index_intent < %s
+SELECT count(*) FROM ledger_open_call WHERE index_intent < %s
+
+-- name: last_received_below
+SELECT coalesce(max(received_at_us), 0) FROM ledger_call WHERE index_intent < %s
+
+-- name: first_pending
+SELECT min(hour) FROM (
+    SELECT hour FROM ledger_cost_pending
+    UNION ALL
+    SELECT (convert_from(record, 'UTF8')::json->>'hour')::bigint FROM ledger_cost_open
+) AS waiting
+
+-- name: undropped
+SELECT (SELECT count(*) FROM ledger_log WHERE retired < %(size)s)
+    + (SELECT count(*) FROM ledger_leaf_run WHERE first_index < %(size)s)
+    + (SELECT count(*) FROM ledger_call WHERE index_intent < %(size)s)
 
 -- name: runs_of
 SELECT r.first_index, r.count, r.lines
@@ -504,3 +541,129 @@ FROM (
     FROM unnest(%s::bigint[]) AS w (wanted)
 ) AS f
 JOIN ledger_leaf_run AS r USING (first_index)
+
+-- name: places
+SELECT index_intent, index_settle FROM ledger_call WHERE attempt_id = %s
+
+-- name: calls_open
+SELECT index_intent FROM ledger_call WHERE attempt_id = ANY(%s) AND index_settle IS NULL
+
+-- name: clashes
+SELECT reason, record FROM ledger_clash ORDER BY id
+
+-- name: all_policies
+SELECT digest, files FROM ledger_policy_text ORDER BY first_at_us, digest
+
+-- name: policy_files
+SELECT files FROM ledger_policy_text WHERE digest = %s
+
+-- name: all_series
+SELECT name, last_seq, last_cost_seq, ended FROM ledger_series
+WHERE last_seq > 0 OR ended ORDER BY name
+
+-- name: rollups
+SELECT hour, team, root_id, task_id, model, decision, calls, settled, failed, input_tokens,
+    output_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, cost_nano_usd
+FROM ledger_rollup
+
+-- name: rule_rollups
+SELECT hour, rule, team, decision, calls FROM ledger_rule_rollup
+
+-- name: usage
+SELECT
+    CASE WHEN %(by_hour)s THEN hour ELSE 0 END,
+    CASE WHEN %(by_day)s THEN hour - mod(hour, 86400) ELSE 0 END,
+    CASE WHEN %(by_month)s
+        THEN extract(epoch FROM date_trunc('month', to_timestamp(hour) AT TIME ZONE 'UTC'))::bigint
+        ELSE 0 END,
+    CASE WHEN %(by_team)s THEN team ELSE '' END,
+    CASE WHEN %(by_root_id)s THEN root_id ELSE '' END,
+    CASE WHEN %(by_task_id)s THEN task_id ELSE '' END,
+    CASE WHEN %(by_model)s THEN model ELSE '' END,
+    CASE WHEN %(by_decision)s THEN decision ELSE '' END,
+    sum(calls)::bigint, sum(settled)::bigint, sum(failed)::bigint, sum(input_tokens)::bigint,
+    sum(output_tokens)::bigint, sum(cache_read_tokens)::bigint, sum(cache_write_tokens)::bigint,
+    sum(reasoning_tokens)::bigint, sum(cost_nano_usd)::bigint
+FROM ledger_rollup
+WHERE hour >= %(first)s AND hour <= %(last)s
+    AND (%(team)s = '' OR team = %(team)s)
+    AND (%(task)s = '' OR task_id = %(task)s OR root_id = %(task)s)
+    AND (%(model)s = '' OR model = %(model)s)
+    AND (%(decision)s = '' OR decision = %(decision)s)
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+
+-- name: rule_usage
+SELECT rule, team, decision, sum(calls)::bigint FROM ledger_rule_rollup
+WHERE hour >= %(first)s AND hour <= %(last)s
+    AND (%(rule)s = '' OR rule = %(rule)s)
+    AND (%(team)s = '' OR team = %(team)s)
+    AND (%(decision)s = '' OR decision = %(decision)s)
+GROUP BY rule, team, decision
+ORDER BY rule, team, decision
+LIMIT %(limit)s
+
+-- name: calls_found
+SELECT received_at_us, index_intent, index_settle FROM ledger_call
+WHERE received_at_us >= %(since_us)s AND received_at_us < %(until_us)s
+    AND index_intent >= %(retired)s
+
+-- name: of_task
+    AND task_id = %(task)s
+
+-- name: of_root
+    AND root_id = %(task)s AND root_id <> task_id
+
+-- name: of_team
+    AND team = %(team)s
+
+-- name: of_model
+    AND model_requested = %(model)s
+
+-- name: of_served
+    AND model_served = %(model)s AND model_served <> model_requested
+
+-- name: of_decision
+    AND decision = %(decision)s
+
+-- name: of_refusals
+    AND decision = %(decision)s AND decision <> 'forwarded'
+
+-- name: of_rule
+    AND rules @> ARRAY[%(rule)s::text]
+
+-- name: of_people
+    AND principal = ANY(%(people)s)
+
+-- name: newest
+ORDER BY received_at_us DESC, index_intent DESC
+LIMIT %(limit)s
+
+-- name: all_intake
+SELECT records FROM ledger_intake ORDER BY id
+
+-- name: all_costs_open
+SELECT record FROM ledger_cost_open
+
+-- name: cost_hours
+SELECT hour, team, model, reason, calls, refused, tokens, cost_usd FROM ledger_cost_hour
+
+-- name: spent
+SELECT principal, team, task_id, root_id, model_requested,
+    count(*), sum(input_tokens + output_tokens)::bigint, sum(cost_nano_usd)::bigint
+FROM ledger_call
+WHERE received_at_us >= %s AND decision <> 'refused' AND index_settle IS NOT NULL
+GROUP BY principal, team, task_id, root_id, model_requested
+
+-- name: last_decisions
+SELECT coalesce(max(id), 0) FROM ledger_decision
+
+-- name: decisions
+SELECT id, lines FROM ledger_decision WHERE id >= %s AND id <= %s AND last_at_us >= %s
+ORDER BY id LIMIT %s
+
+-- name: decisions_near
+SELECT lines FROM ledger_decision WHERE last_at_us >= %s AND last_at_us < %s AND first_at_us < %s
+ORDER BY id
+
+-- name: decisions_backwards
+SELECT id, lines FROM ledger_decision WHERE id < %s ORDER BY id DESC LIMIT 1
