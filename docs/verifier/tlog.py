@@ -100,6 +100,17 @@ def checkpoint_of(whole: object, origin: str) -> tuple[int, bytes, Note]:
     return int(lines[2]), unbase64(lines[3]), note
 
 
+def proof_of(text: str) -> tuple[bytes | None, int, list[bytes], str]:
+    """Return hash of the entry (when it is there), index, path, and checkpoint of a receipt."""
+    number, line = "(0|[1-9][0-9]{0,18})", r"(?:[A-Za-z0-9+/]{43}=\n)"
+    lines = rf"c2sp.org/tlog-proof@v1\n(?:extra (\S+)\n)?index {number}\n({line}*)\n(.*)"
+    found = re.fullmatch(lines, text, re.DOTALL)
+    if not found:
+        raise ValueError("not a receipt")
+    leaf = None if found[1] is None else sha256(b"\0" + unbase64(found[1])).digest()
+    return leaf, int(found[2]), [unbase64(each) for each in found[3].split()], found[4]
+
+
 # The tree (sections 3 and 6).
 def node(left: bytes, right: bytes) -> bytes:
     return sha256(b"\1" + left + right).digest()

@@ -20,7 +20,7 @@ from typing import Any
 import tlog
 from tlog import need
 
-Read = Callable[[str], bytes]
+Read, Asked, Place = Callable[[str], bytes], dict[str, Sequence[Any]], tuple[str, str]
 
 # Entries (section 1): one regular expression for each kind knows its canonical bytes.
 STR = r'[^"\\\x00-\x1f]*+(?:\\(?:["\\bfnrt]|u00(?:0[0-7bef]|1[0-9a-f]))[^"\\\x00-\x1f]*+)*+'
@@ -31,7 +31,7 @@ TYPES |= {"*": rf'\[(?:"{STR}"(?:,"{STR}")*+)?\]', "**": rf"\[(?:{ROW}(?:,{ROW})
 CALL = """catalogue cluster? evidence likeness? model_requested policy principal received_at_us#
  request_id root_id route rules* stream! task_id task_source team tenant """
 CAME = """cache_read_tokens# cache_write_tokens# completion cost_usd first_token_ms#? input_tokens#
- latency_ms# output_tokens# prices reasoning_tokens# request_id settled_at_us# status# usage_basis"""
+latency_ms# output_tokens# prices reasoning_tokens# request_id settled_at_us# status# usage_basis"""
 KINDS = {
     "intent": f"""{CALL} coalesced_into? decision=forwarded|coalesced|reused model_served prices
  provider reserved_cost_usd reserved_input_tokens# reserved_output_tokens# retry_count# units*""",
@@ -47,20 +47,17 @@ KINDS = {
     "erasure": "at_us# auditor reason salts#",
     "retirement": "at_us# root size#",
 }
-UNUSED = re.compile(
-    "[a-z]+_(tokens|usd|ms)|evidence|model_.*|pri.*|ro(ot_id|ute)|task_.*|te.*|usage.*"
-)
+USED = "attempt_id n policy received_at_us replica replica_seq request_id schema settled_at_us"
 SHAPES: dict[str, re.Pattern[str]] = {}
 for kind, fields in KINDS.items():
     found = [f'"kind":"(?P<kind>{kind})"']
     for field in f"{fields} attempt_id n# replica replica_seq# schema#".split():
         name, mark, words = re.findall(r"([a-z0-9_]+)([^a-z=]*)=?(.*)", field)[0]
-        group = "?:" if UNUSED.fullmatch(name) else f"?P<{name}>"
+        group = f"?P<{name}>" if name in USED or len(fields) < 80 else "?:"
         value = f"({group}{TYPES.get(mark) or words or STR})"
         found.append(f'"{name}":' + (value if mark else f'"{value}"'))
     SHAPES[kind] = re.compile(r"\{" + ",".join(sorted(found)) + r"\}")
 NUM, HASH = "(0|[1-9][0-9]{0,18})", "[A-Za-z0-9+/]{43}="
-PROOF = rf"c2sp.org/tlog-proof@v1\n(?:extra (\S+)\n)?index {NUM}\n((?:{HASH}\n)*)\n((?s:.*))"
 PROMISE = rf"v=1; request=([!-:<-~]+); replica=([!-:<-~]+); seq={NUM}; by={NUM}; leaf=({HASH}); "
 PROMISE += rf"at={NUM}/{NUM}; path=((?:{HASH},(?!;))*{HASH}|); key=([0-9a-f]{{8}}); sig=(\S+)"
 
@@ -76,8 +73,9 @@ class Log:
         self.policies: dict[str, tuple[int, set[str]]] = {}
         self.ended, self.silent, self.old = set[str](), set[str](), set[str]()
         self.keys, self.rotated, self.tops = list[tlog.Key](), list[int](), list[bytes]()
+        self.promised, self.met = dict[Place, bytes](), dict[Place, tuple[int, bytes]]()
 
-    def take(self, text: str) -> tuple[str, str]:
+    def take(self, text: str) -> Place:
         """Add an entry and return its place: series and number."""
         self.entry = text
         kind = (re.search('"kind":"([a-z_]+)"', text) or ("", ""))[1]
@@ -117,7 +115,7 @@ class Log:
             fits = fits and name == f"s{epoch}" if sequencer else epoch == 0
             need(fits, f"{e['role']} {name} of epoch {epoch}, after epoch {self.epoch}")
             self.silent.add(f"s{epoch - 1}")
-            self.epoch, self.begun = max(epoch, self.epoch), self.begun or not sequencer
+            self.epoch, self.begun = max(epoch, self.epoch), self.begun | (not sequencer)
         elif kind == "replica_end":
             ended, came = e["ended"], self.last.get(e["ended"])
             fits = ended not in self.ended and (came or self.first or ended in self.old)
@@ -136,11 +134,28 @@ class Log:
             self.rotated.append(self.index)
         elif kind == "retirement":
             count, rest = divmod(int(e["size"]), 256)
-            fits = 0 < count <= len(self.tops) and not rest
-            fits = fits and tlog.root_of(self.tops[:count]) == tlog.unbase64(e["root"])
-            need(fits, "a size that cannot be retired, or not the root of that size")
+            need(0 < count <= len(self.tops) and not rest, "a size that cannot be retired")
+            root = tlog.root_of(self.tops[:count])
+            need(root == tlog.unbase64(e["root"]), "its root is not that of this size")
             self.covered = max(self.covered, count * 256)
         return name, e["replica_seq"]
+
+    def owes(self, promise: re.Match[str], origin: str, keys: Sequence[tlog.Key]) -> bool:
+        """Whether a promise is pending; one that is broken or forged is refused."""
+        request, name, number, by, leaf, index, count, path, key_id, signature = promise.groups()
+        self.index, self.what = -1, f"the promise to {request}"
+        hashed = sha256(f"\0{request} {name} {number} {leaf}".encode()).digest()
+        steps = [tlog.unbase64(each) for each in re.findall(HASH, path)]
+        root = base64.b64encode(tlog.climb(hashed, int(index), int(count), steps)).decode()
+        made = [key for key in keys if key[1].hex() == key_id]
+        need(made, "its key is none of the log's")
+        text = f"goodgate promise v1\n{origin}\n{by}\n{count}\n{root}\n"
+        tlog.check_signature(made[0][3], text, tlog.unbase64(signature))
+        self.index, found = self.met.get((name, number), (-1, None))
+        gone = name in self.ended or self.newest_us > int(by) * 1_000_000
+        away = self.first and int(number) <= self.last.get(name, int(number))
+        need(found == tlog.unbase64(leaf) or (not found and (away or not gone)), "it is broken")
+        return not found
 
 
 def check(log: Log, read: Read, paths: set[str], key: tlog.Key, asked: Asked) -> dict[str, Any]:
@@ -156,47 +171,38 @@ def check(log: Log, read: Read, paths: set[str], key: tlog.Key, asked: Asked) ->
     notes = [tlog.checkpoint_of(json.loads(line), key[0]) for line in lines]
     need(all(one[0] < after[0] for one, after in pairwise(notes)), "its sizes do not grow")
     need(not end and notes and notes[-1][2][0] == newest[2][0], "its last is not the newest")
-    size, log.what = newest[0], "what you kept"
+    size, log.what, due, used = newest[0], "what you kept", dict[int, set[bytes]](), set[str]()
     need(size <= 256 * len(paths), f"the files cannot hold {size} entries")
-    proofs = [found for each in asked["receipts"] if (found := re.fullmatch(PROOF, each))]
-    own = [found for each in asked["promises"] if (found := re.fullmatch(PROMISE, each))]
-    same = (len(proofs), len(own)) == (len(asked["receipts"]), len(asked["promises"]))
-    need(same, "a receipt or promise that is none")
-    kept = [
-        tlog.checkpoint_of(each, key[0]) for each in (*asked["kept"], *(one[4] for one in proofs))
-    ]
-    places = {(each[2], each[3]): tlog.unbase64(each[5]) for each in own}
-    sought, clashes = dict.fromkeys(places.values(), False), dict[tuple[str, str], int]()
-    due = dict[int, set[bytes]]()
-    for each in (*notes, *kept):
-        log.index = size if each[0] > size else -1
-        need(each[0] <= size, f"a checkpoint of {each[0]} entries, where there are {size}")
-        due.setdefault(each[0], set()).add(each[1])
+    proofs = [tlog.proof_of(each) for each in asked["receipts"]]
+    own = [match for each in asked["promises"] if (match := re.fullmatch(PROMISE, each))]
+    need(len(own) == len(asked["promises"]), "a promise that is none")
+    texts = [*asked["kept"], *(proof[3] for proof in proofs)]
+    kept = [tlog.checkpoint_of(each, key[0]) for each in texts]
+    log.promised = {(each[2], each[3]): tlog.unbase64(each[5]) for each in own}
+    for count, root, _ in (*notes, *kept):
+        log.index = size if count > size else -1
+        need(count <= size, f"a checkpoint of {count} entries, where there are {size}")
+        due.setdefault(count, set()).add(root)
     need(due.get(0, {tlog.root_of()}) == {tlog.root_of()}, "the root of no entries")
     tiles = [(at, min(256, size - at)) for at in range(0, size, 256)]
-    used = {tlog.tile(level, at // 256, width) for at, width in tiles for level in (0, "entries")}
     there = (at for at, width in tiles if tlog.tile("entries", at // 256, width) in paths)
     log.first = min(there, default=0)
     for at, width in tiles:
-        hashes, path = (
-            get(tlog.tile(0, at // 256, width), at),
-            tlog.tile("entries", at // 256, width),
-        )
+        bundle, path = tlog.tile("entries", at // 256, width), tlog.tile(0, at // 256, width)
+        used, hashes = used | {bundle, path}, get(path, at)
         need(len(hashes) == 32 * width, "its length is not that of its hashes")
-        data, row, pos = read(path) if path in paths else b"", list[bytes](), 0
+        data, row, pos = read(bundle) if bundle in paths else b"", list[bytes](), 0
         for log.index in range(at, at + width):
             row.append(digest := hashes[32 * len(row) : 32 * len(row) + 32])
-            if digest in sought:
-                sought[digest] = True
             if at >= log.first:
-                log.what, log.entry, start = path, "", pos + 2
+                log.what, log.entry, start = bundle, "", pos + 2
                 pos = start + int.from_bytes(data[pos:start], "big")
-                line = data[start:pos]
                 need(start <= pos <= len(data), "the bundle ends before it")
-                need(sha256(b"\0" + line).digest() == digest, "the tile has another hash")
-                place = log.take(line.decode())
-                if places and places.get(place, digest) != digest:
-                    clashes[place] = log.index
+                hashed = sha256(b"\0" + data[start:pos]).digest()
+                need(hashed == digest, "the tile has another hash")
+                place = log.take(data[start:pos].decode())
+                if place in log.promised:
+                    log.met[place] = log.index, digest
             if log.index + 1 in due and due[log.index + 1] != {tlog.root_of(row, log.tops)}:
                 log.what = f"the checkpoint of {log.index + 1}"
                 raise ValueError("its root is not that of the entries")
@@ -210,15 +216,15 @@ def check(log: Log, read: Read, paths: set[str], key: tlog.Key, asked: Asked) ->
         parts = [row[at : at + 256] for at in range(0, len(row), 256)]
         for number, part in enumerate(parts):
             used.add(path := tlog.tile(level, number, len(part)))
-            data = get(path, number * 256 ** (level + 1))
-            need(data == b"".join(part), "it does not hold the hashes of those below")
+            hashes = get(path, number * 256 ** (level + 1))
+            need(hashes == b"".join(part), "it does not hold the hashes of those below")
         level, row = level + 1, [tlog.root_of(part) for part in parts if len(part) == 256]
     log.index, log.what = -1, "the folder"
     stray = sorted(each for each in paths - used if each.startswith("tile/"))
     need(not stray, f"a log of this size has no {stray[:1]!a}")
-    for digest, (index, texts) in log.policies.items():
-        text = get(f"policies/{digest[7:]}.json", index)
-        need(sha256(text).hexdigest() in texts, "this is not the text that was put in force")
+    for policy, (index, files) in log.policies.items():
+        text = get(f"policies/{policy[7:]}.json", index)
+        need(sha256(text).hexdigest() in files, "this is not the text that was put in force")
     log.index, log.what, before, keys = -1, "the keys", 0, log.keys or [key]
     need(key in keys, "no rotation vouches for the trusted key")
     for count, _, note in (*notes, newest, *kept):
@@ -231,42 +237,23 @@ def check(log: Log, read: Read, paths: set[str], key: tlog.Key, asked: Asked) ->
     seen_by = [each[0] for each in asked["witnesses"] if tlog.is_by(newest[2], each)]
     manifest = tlog.note_of(get("manifest").decode())
     need(tlog.is_by(manifest, keys[-1]), "the key in use did not sign it")
-    files = ((path, get(path)) for path in sorted(paths - {"manifest"}))
-    lines = [f"{sha256(data).hexdigest()} {len(data)} {path}" for path, data in files]
+    read_all = ((path, get(path)) for path in sorted(paths - {"manifest"}))
+    lines = [f"{sha256(data).hexdigest()} {len(data)} {path}" for path, data in read_all]
     lines, log.what = ["goodgate manifest v1", key[0], str(size), *lines, ""], "manifest"
     for says, line in zip_longest(manifest[0].split("\n"), lines):
         need(says == line, f"it says {says!a}, where {line!a} belongs")
-    for proof, (count, root, _) in zip(proofs, kept[len(asked["kept"]) :], strict=True):
-        log.index, log.what = int(proof[2]), "the receipt"
-        need(log.index < count, "its checkpoint is of fewer entries")
-        at, width = tiles[log.index // 256]
-        leaf = read(tlog.tile(0, at // 256, width))[32 * (log.index - at) :][:32]
-        same = proof[1] is None or sha256(b"\0" + tlog.unbase64(proof[1])).digest() == leaf
-        made = tlog.climb(
-            leaf, log.index, count, [tlog.unbase64(each) for each in proof[3].split()]
-        )
-        need(same and made == root, "its path or entry is another's")
-    for each in own:
-        request, name, number, by, leaf, index, count, path, key_id, signature = each.groups()
-        log.index, log.what = -1, f"the promise to {request}"
-        hashed = sha256(f"\0{request} {name} {number} {leaf}".encode()).digest()
-        root = tlog.climb(
-            hashed, int(index), int(count), list(map(tlog.unbase64, re.findall(HASH, path)))
-        )
-        text = f"goodgate promise v1\n{key[0]}\n{by}\n{count}\n{base64.b64encode(root).decode()}\n"
-        need(
-            made := [one for one in keys if one[1].hex() == key_id], "its key is none of the log's"
-        )
-        tlog.check_signature(made[0][3], text, tlog.unbase64(signature))
-        log.index = clashes.get((name, number), -1)
-        over = log.index >= 0 or name in log.ended or log.newest_us > int(by) * 1_000_000
-        need(
-            sought[tlog.unbase64(leaf)] or not over, f"broken: it is not number {number} of {name}"
-        )
+    for (extra, index, steps, _), (count, root, _) in zip(proofs, kept[len(asked["kept"]) :]):
+        log.index, log.what = index, "the receipt"
+        need(index < count, "its checkpoint is of fewer entries")
+        at, width = tiles[index // 256]
+        hashed = read(tlog.tile(0, at // 256, width))[32 * (index - at) :][:32]
+        same = extra in (None, hashed) and tlog.climb(hashed, index, count, steps) == root
+        need(same, "its path or entry is another's")
+    pending = sum(log.owes(match, key[0], keys) for match in own)
     said = {"verdict": "consistent", "entries": size, "checkpoints": len(notes)}
     said |= {"root": base64.b64encode(newest[1]).decode(), "witnesses": seen_by}
     said |= {"series without end": sorted(log.last.keys() - log.ended), "open calls": log.open}
-    said |= {"promises pending": list(sought.values()).count(False), "erasures": log.erasures}
+    said |= {"promises pending": pending, "erasures": log.erasures}
     return said | {"not known because of a retirement": log.unknown}
 
 
@@ -290,35 +277,28 @@ def main() -> int:
     parser.add_argument("--receipt", action="append", default=[], help="a .tlog-proof")
     parser.add_argument("--promises", help="x-goodgate-receipt headers, one a line")
     parser.add_argument("--json", action="store_true")
-    given = vars(parser.parse_args())
-    folder, texts = (
-        given["folder"],
-        [*given["from"], *given["receipt"], given["promises"] or os.devnull],
-    )
+    given = parser.parse_args()
+    folder, kept = given.folder, getattr(given, "from")
     try:
-        *texts, promises = (Path(each).read_text() for each in texts)
-        need(folder.is_dir() and given["key"][2] == 1, f"{folder} is no folder, or --key no log's")
-        need(all(each[2] == 4 for each in given["witness"]), "--witness takes a witness's key")
+        texts = [Path(each).read_text() for each in (*kept, *given.receipt)]
+        promises = Path(given.promises).read_text().split("\n") if given.promises else []
+        need(folder.is_dir() and given.key[2] == 1, f"{folder} is no folder, or --key no log's")
+        need(all(each[2] == 4 for each in given.witness), "--witness takes a witness's key")
     except (OSError, ValueError) as wrong:
         parser.error(str(wrong))
     paths = {each.relative_to(folder).as_posix() for each in folder.rglob("*") if not each.is_dir()}
-    split = len(given["from"])
-    asked = {"kept": texts[:split], "receipts": texts[split:], "promises": promises.split("\n")}
-    asked["promises"] = [each for each in promises.split("\n") if each]
-    read = lambda path: (folder / path).read_bytes()
-    said = verify(read, paths, given["key"], witnesses=given["witness"], **asked)
-    if given["json"]:
-        print(json.dumps(said))
-    elif said["verdict"] == "wrong":
-        entry = (
-            "" if said["index"] is None else "entry {index} ({kind} {request_id}): ".format(**said)
-        )
-        print(ascii(f"wrong: {entry}{said['how']}")[1:-1])
+    asked = {"witnesses": given.witness, "promises": [each for each in promises if each]}
+    asked |= {"kept": texts[: len(kept)], "receipts": texts[len(kept) :]}
+    said = verify(lambda path: (folder / path).read_bytes(), paths, given.key, **asked)
+    if said["verdict"] == "wrong":
+        entry = "entry {index} ({kind} {request_id}): " if said["index"] is not None else ""
+        told = "wrong: " + ascii((entry + "{how}").format(**said))[1:-1]
     else:
-        print(*(f"{name}: {value}" for name, value in list(said.items())[5:]), sep="\n")
+        told = "".join(f"{name}: {value}\n" for name, value in list(said.items())[5:])
         by = f"witnessed by {len(said['witnesses'])}" if said["witnesses"] else "unwitnessed"
-        counts = f"{said['entries']:,} entries, {said['checkpoints']:,} checkpoints"
-        print(f"consistent, {by}: {counts}, root {said['root']}")
+        told += f"consistent, {by}: {said['entries']:,} entries, "
+        told += f"{said['checkpoints']:,} checkpoints, root {said['root']}"
+    print(json.dumps(said) if given.json else told)
     return int(said["verdict"] == "wrong")
 
 

@@ -1,7 +1,7 @@
 """
 Kill the server at random moments under load: no answered call is lost, none is there twice.
 
-`GOODGATE_KILLS=100` says how often; the seed is printed.
+`GOODGATE_KILLS=200` says how often; the seed is printed.
 """
 
 import asyncio
@@ -11,13 +11,20 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 
+from gateway.stores.sqlite.reading import Reading
+from tests.faults import story
+from tests.live.fork_server import ForkServer, forking
 from tests.live.raw import post
-from tests.live.server import RunningGateway, Site, chat
+from tests.live.server import Site, chat
 
-KILLS = int(os.getenv("GOODGATE_KILLS", "100"))
+KILLS = int(os.getenv("GOODGATE_KILLS", "200"))
+WITHOUT_GUARD = 12
+"""Kills of a gateway that acknowledges what it has not written."""
 CALLERS = 32
-LIFE_S = (0.05, 0.45)
+LIFE_S = (0.02, 0.3)
 """How long the server lives under load, at least and at most."""
+LOOKS = 10
+"""Each so many lives, somebody keeps the newest checkpoint."""
 
 
 @dataclass
@@ -26,57 +33,90 @@ class Seen:
 
     answered: list[str] = field(default_factory=list)
     begun: int = 0
+    checkpoints: set[str] = field(default_factory=set)
 
 
 def test_no_answered_call_is_lost_and_none_is_recorded_twice(site: Site) -> None:
+    seen = lived(site, KILLS)
+
+    wrong = faults(site, seen)
+
+    assert wrong == []
+    assert len(seen.answered) > 5 * KILLS
+
+
+def test_kills_find_a_gateway_out_that_answers_before_it_writes(site: Site) -> None:
+    seen = lived(site, WITHOUT_GUARD, "acknowledge")
+
+    wrong = faults(site, seen)
+
+    assert [each for each in wrong if each.endswith("is lost")]
+
+
+def lived(site: Site, kills: int, *guard: str) -> Seen:
+    """Let a gateway live and die so many times, and settle what the last crash left open."""
     seed = int(os.getenv("GOODGATE_SEED", "") or random.SystemRandom().getrandbits(32))
-    print(f"GOODGATE_SEED={seed} GOODGATE_KILLS={KILLS}")
+    print(f"GOODGATE_SEED={seed} GOODGATE_KILLS={kills}")
     chance, seen = random.Random(seed), Seen()
-
-    for life in range(KILLS):
-        gateway = RunningGateway(site, {})
-        gateway.start()
-        try:
-            asyncio.run(_live(gateway, seen, chance.uniform(*LIFE_S), life))
-        finally:
-            gateway.kill()
-    with site.running() as gateway:  # its start settles what the last crash left open
+    with (site.folder / "stderr.log").open("a") as stderr, forking(site, stderr, *guard) as server:
+        for life in range(kills):
+            server.start()
+            asyncio.run(_live(server, site, seen, chance.uniform(*LIFE_S), life))
+            if life % LOOKS == 0:
+                seen.checkpoints.update(story.checkpoints(site.data)[-1:])
+    with site.running() as gateway:
         gateway.stop()
+    return seen
 
+
+def faults(site: Site, seen: Seen) -> list[str]:
+    """Return what is wrong with what the gateways recorded."""
     entries = site.entries()
     times = Counter(entry["request_id"] for entry in entries)
     completions = {entry["request_id"]: entry["completion"] for entry in entries}
     print(f"{seen.begun} begun, {len(seen.answered)} answered, {len(entries)} recorded")
-    assert len(seen.answered) > 5 * KILLS
-    assert [request_id for request_id in seen.answered if request_id not in times] == []
-    assert [request_id for request_id, count in times.items() if count > 1] == []
-    assert {completions[request_id] for request_id in seen.answered} == {"complete"}
-    assert set(completions.values()) <= {"complete", "cancelled", "truncated", "unknown_crash"}
-    leaves = Counter((leaf["attempt_id"], leaf["kind"]) for leaf in site.leaves())
-    assert set(leaves.values()) == {1}
-    assert sum(kind == "intent" for _, kind in leaves) == len(entries)
+    wrong = [f"{each} was answered and is lost" for each in seen.answered if each not in times]
+    wrong += [f"{each} is there {count} times" for each, count in times.items() if count > 1]
+    wrong += [
+        f"{each} was answered and is {completions[each]}"
+        for each in seen.answered
+        if completions.get(each, "complete") != "complete"
+    ]
+    ends = set(completions.values()) - {"complete", "cancelled", "truncated", "unknown_crash"}
+    wrong += [f"a call ended as {each}" for each in ends]
+
+    reading = Reading(site.data)
+    lines = reading.leaves()
+    leaves = [json.loads(line) for line in lines]
+    unique = Counter((leaf["attempt_id"], leaf["kind"], leaf["n"]) for leaf in leaves)
+    wrong += [f"the leaf {key} is there {n} times" for key, n in unique.items() if n > 1]
+    if sum(leaf["kind"] == "intent" for leaf in leaves) != len(entries):
+        wrong.append("there are other intents than entries")
+    wrong += [f"set aside: {reason}" for reason, _ in reading.clashes()]
+    return (
+        wrong + story.of_series(leaves) + story.of_checkpoints(site.data, lines, seen.checkpoints)
+    )
 
 
-async def _live(gateway: RunningGateway, seen: Seen, life_s: float, life: int) -> None:
+async def _live(server: ForkServer, site: Site, seen: Seen, life_s: float, life: int) -> None:
     """Load the server from many callers, kill it in the middle, and see the callers end."""
     callers = [
-        asyncio.ensure_future(_caller(gateway, seen, f"{life}-{number}", stream=number % 2 == 0))
+        asyncio.ensure_future(
+            _caller(server, site, seen, f"{life}-{number}", stream=number % 2 == 0)
+        )
         for number in range(CALLERS)
     ]
     await asyncio.wait(callers, timeout=life_s)
-    gateway.kill()
+    server.kill()
     await asyncio.gather(*callers)
 
 
-async def _caller(gateway: RunningGateway, seen: Seen, name: str, *, stream: bool) -> None:
+async def _caller(server: ForkServer, site: Site, seen: Seen, name: str, *, stream: bool) -> None:
     """Call again and again until the server is gone."""
-    headers = {
-        "authorization": f"Bearer {gateway.site.keys['alice']}",
-        "x-task-id": "PROJ-1",
-    }
+    headers = {"authorization": f"Bearer {site.keys['alice']}", "x-task-id": "PROJ-1"}
     number = 0
     try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     except OSError:
         return
     try:
