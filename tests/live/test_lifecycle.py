@@ -279,15 +279,15 @@ def test_shared_quotas_alone_are_not_enough_for_more_workers(site: Site) -> None
     said = start_refused(site, "--workers", "2", GOODGATE_REDIS_URL="redis://127.0.0.1:1")
 
     assert "GOODGATE_DATABASE_URL" in said
-    assert "--workers 1" in said
+    assert "leave out --workers" in said
 
 
-def test_a_store_of_records_that_does_not_exist_yet_is_refused(site: Site) -> None:
-    url = "postgresql://goodgate:hunter2@db.example.test/goodgate"
+def test_a_database_that_cannot_be_reached_is_named_without_its_password(site: Site) -> None:
+    url = "postgresql://goodgate:hunter2@127.0.0.1:1/goodgate"
 
     said = start_refused(site, GOODGATE_DATABASE_URL=url)
 
-    assert "GOODGATE_DATABASE_URL" in said
+    assert "127.0.0.1" in said
     assert "hunter2" not in said
 
 

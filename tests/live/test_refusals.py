@@ -353,7 +353,8 @@ def test_an_unlinked_call_leaves_its_cost_and_no_name(site: Site) -> None:
     rows = site.unlinked()
     spent = [row for row in rows if float(row["cost_usd"]) > 0]
     assert sum(row["calls"] for row in spent) == 3
-    assert {row["team"] for row in spent} == {"payments"}
+    # Fewer than five people have a key of this team's.
+    assert {row["team"] for row in spent} == {"(small teams)"}
     assert "principal" not in rows[0]
     for path in site.data.glob("ledger.sqlite*"):
         assert b"alice" not in path.read_bytes()
