@@ -15,11 +15,14 @@ from itertools import accumulate
 
 P, ORDER = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, -1, P) % P
+BASE = b"X" + b"f" * 31  # y is 4/5
 Point = tuple[int, int, int, int]
 Key = tuple[str, bytes, int, bytes]
 """Name, key id, kind (1 of a log, 4 of a witness), public key."""
 Note = tuple[str, list[tuple[str, bytes, bytes]]]
 """Text; name, key id and signature of each signature line."""
+Checkpoint = tuple[int, bytes, Note]
+"""Size, root, and the note it was read from."""
 
 
 def need(fact: object, otherwise: str) -> None:
@@ -27,23 +30,33 @@ def need(fact: object, otherwise: str) -> None:
         raise ValueError(otherwise)
 
 
-# Ed25519 (RFC 8032), in extended coordinates.
+# Ed25519 (RFC 8032), in extended coordinates: (x, y, z, t). The second point of an addition is
+# prepared for it, so that tables of multiples save the work.
 def add(p: Point, q: Point) -> Point:
-    a, b, c = (p[1] - p[0]) * (q[1] - q[0]) % P, (p[1] + p[0]) * (q[1] + q[0]) % P, p[3] * q[3] % P
-    e, f, g, h = b - a, 2 * (p[2] * q[2] - D * c) % P, 2 * (p[2] * q[2] + D * c) % P, b + a
+    a, b, c, d = (p[1] - p[0]) * q[0] % P, (p[1] + p[0]) * q[1] % P, p[3] * q[2] % P, p[2] * q[3]
+    e, f, g, h = b - a, (d - c) % P, (d + c) % P, b + a
     return e * f % P, g * h % P, f * g % P, e * h % P
 
 
+def prepared(p: Point) -> Point:
+    return (p[1] - p[0]) % P, (p[1] + p[0]) % P, 2 * D * p[3] % P, 2 * p[2] % P
+
+
 @functools.lru_cache(maxsize=64)
-def doublings(key: bytes, sign: int) -> list[Point]:
-    """Return sign * 2^i * key for 253 i."""
+def multiples(key: bytes, sign: int) -> list[list[Point]]:
+    """Return sign * 16^i * j * key, prepared, for 64 i and 16 j."""
     y, odd = int.from_bytes(key, "little") % 2**255, key[31] >> 7
     square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
     x = pow(square, (P + 3) // 8, P)
     x = x if x * x % P == square else x * pow(2, (P - 1) // 4, P) % P
     need(y < P and x * x % P == square and (x or not odd), "a key that is no point of the curve")
     x = sign * (x if x % 2 == odd else -x) % P
-    return list(accumulate(range(252), lambda p, _: add(p, p), initial=(x, y, 1, x * y % P)))
+    point, rows = (x, y, 1, x * y % P), list[list[Point]]()
+    for _ in range(64):
+        row = list(accumulate([prepared(point)] * 16, add, initial=(0, 1, 1, 0)))
+        point = row.pop()
+        rows.append([prepared(each) for each in row])
+    return rows
 
 
 @functools.lru_cache(maxsize=4096)
@@ -51,12 +64,13 @@ def check_signature(key: bytes, message: str, signature: bytes) -> None:
     """Refuse a signature unless R is the very bytes of sB - kA."""
     hashed, point = sha512(signature[:32] + key + message.encode()).digest(), (0, 1, 1, 0)
     s, k = int.from_bytes(signature[32:], "little"), int.from_bytes(hashed, "little") % ORDER
-    for scalar, points in (s % ORDER, doublings(b"X" + b"f" * 31, 1)), (k, doublings(key, -1)):
-        for digit, each in zip(reversed(f"{scalar:b}"), points, strict=False):
-            point = add(point, each) if digit == "1" else point
+    need(len(signature) == 64 and s < ORDER, "a signature is none")
+    for of_base, of_key in zip(multiples(BASE, 1), multiples(key, -1), strict=True):
+        point = add(add(point, of_base[s & 15]), of_key[k & 15])
+        s, k = s >> 4, k >> 4
     x, y = (each * pow(point[2], -1, P) % P for each in point[:2])
     same = (y | (x & 1) << 255).to_bytes(32, "little") == signature[:32]
-    need(same and len(signature) == 64 and s < ORDER, "a signature is not true")
+    need(same, "a signature is not true")
 
 
 # Keys, notes, checkpoints (section 3).
@@ -92,7 +106,7 @@ def is_by(note: Note, key: Key) -> bool:
     return bool(made)
 
 
-def checkpoint_of(whole: object, origin: str) -> tuple[int, bytes, Note]:
+def checkpoint_of(whole: object, origin: str) -> Checkpoint:
     note = note_of(str(whole))
     lines = re.fullmatch(r"(.+)\n(0|[1-9][0-9]{0,18})\n([\w+/]{43}=)\n", note[0])
     if not lines or lines[1] != origin:
@@ -100,15 +114,16 @@ def checkpoint_of(whole: object, origin: str) -> tuple[int, bytes, Note]:
     return int(lines[2]), unbase64(lines[3]), note
 
 
-def proof_of(text: str) -> tuple[bytes | None, int, list[bytes], str]:
-    """Return hash of the entry (when it is there), index, path, and checkpoint of a receipt."""
+def proof_of(text: str, origin: str) -> tuple[bytes | None, int, list[bytes], Checkpoint]:
+    """Return the hash of the entry (when it is there), index, path and checkpoint of a receipt."""
     number, line = "(0|[1-9][0-9]{0,18})", r"(?:[A-Za-z0-9+/]{43}=\n)"
     lines = rf"c2sp.org/tlog-proof@v1\n(?:extra (\S+)\n)?index {number}\n({line}*)\n(.*)"
     found = re.fullmatch(lines, text, re.DOTALL)
     if not found:
         raise ValueError("not a receipt")
     leaf = None if found[1] is None else sha256(b"\0" + unbase64(found[1])).digest()
-    return leaf, int(found[2]), [unbase64(each) for each in found[3].split()], found[4]
+    path = [unbase64(each) for each in found[3].split()]
+    return leaf, int(found[2]), path, checkpoint_of(found[4], origin)
 
 
 # The tree (sections 3 and 6).

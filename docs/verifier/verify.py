@@ -1,8 +1,8 @@
 """
 Verify an export of a Goodgate ledger with nothing but Python's standard library.
 
-Written from format.md alone (sections named are its), and sharing no line with Goodgate: two
-programs have to be wrong in the same way before a wrong ledger passes.
+Written from format.md alone (sections named are its), sharing no line with Goodgate; what is
+standard (signatures, notes, trees) is in tlog.py beside it.
 """
 
 import argparse
@@ -20,8 +20,7 @@ from typing import Any
 import tlog
 from tlog import need
 
-Read, Asked, Place = Callable[[str], bytes], dict[str, Sequence[Any]], tuple[str, str]
-
+Read = Callable[[str], bytes]
 # Entries (section 1): one regular expression for each kind knows its canonical bytes.
 STR = r'[^"\\\x00-\x1f]*+(?:\\(?:["\\bfnrt]|u00(?:0[0-7bef]|1[0-9a-f]))[^"\\\x00-\x1f]*+)*+'
 INT = r"(?:0|-?(?:[1-9][0-9]{0,14}|[1-8][0-9]{15}))"
@@ -47,7 +46,7 @@ KINDS = {
     "erasure": "at_us# auditor reason salts#",
     "retirement": "at_us# root size#",
 }
-USED = "attempt_id n policy received_at_us replica replica_seq request_id schema settled_at_us"
+USED = "attempt_id n policy replica replica_seq request_id schema"
 SHAPES: dict[str, re.Pattern[str]] = {}
 for kind, fields in KINDS.items():
     found = [f'"kind":"(?P<kind>{kind})"']
@@ -66,28 +65,27 @@ class Log:
     """What the entries so far have said (section 2), and what is being looked at."""
 
     def __init__(self) -> None:
-        self.what, self.entry, self.index = "the log", "", -1
-        self.first = self.epoch = self.begun = self.covered = self.newest_us = 0
-        self.open = self.unknown = self.erasures = 0
+        self.what, self.entry, self.index, self.begun = "the log", "", -1, False
+        self.first = self.epoch = self.covered = self.newest_us = self.open = self.unknown = 0
         self.last, self.seen = dict[str, int](), dict[str, str]()
         self.policies: dict[str, tuple[int, set[str]]] = {}
         self.ended, self.silent, self.old = set[str](), set[str](), set[str]()
         self.keys, self.rotated, self.tops = list[tlog.Key](), list[int](), list[bytes]()
-        self.promised, self.met = dict[Place, bytes](), dict[Place, tuple[int, bytes]]()
+        self.promised: dict[tuple[str, str], bytes] = {}  # hashes, by series and number
+        self.met: dict[tuple[str, str], tuple[int, bytes]] = {}  # index and hash there is
 
-    def take(self, text: str) -> Place:
+    def take(self, text: str) -> tuple[str, str]:
         """Add an entry and return its place: series and number."""
         self.entry = text
-        kind = (re.search('"kind":"([a-z_]+)"', text) or ("", ""))[1]
+        kind = text.partition('"kind":"')[2].partition('"')[0]
         if kind not in SHAPES or not (found := SHAPES[kind].fullmatch(text)):
             raise ValueError("not the canonical bytes of an entry of a known kind")
         e = found.groupdict()
         name, number, n, attempt = e["replica"], int(e["replica_seq"]), int(e["n"]), e["attempt_id"]
-        at_us = e.get("at_us") or e.get("received_at_us") or e.get("settled_at_us") or 0
-        self.newest_us, last = max(self.newest_us, int(at_us)), self.last.get(name, 0)
+        at = re.search(r'at_us":([0-9]+)', text) if self.promised else None
+        last, self.newest_us = self.last.get(name, 0), max(self.newest_us, int(at[1]) if at else 0)
         if old := e["schema"] == "1":
-            early = not self.begun and kind in ("intent", "settle", "refusal", "reveal")
-            need(early, "schema 1, where it can no longer be")
+            need(not self.begun and kind in "intent settle refusal reveal", "schema 1, too late")
             self.old.add(name)
         else:
             need(e["schema"] == "2" and name not in self.silent, f"series {name} had ended")
@@ -99,7 +97,6 @@ class Log:
         need(unique not in self.seen, "attempt, kind and n were used before")
         need(n > 0 if kind == "adjust" else n == 0 or (kind == "cost_hour" and n > 0), f"n is {n}")
         self.seen[unique] = kind
-        self.erasures += kind == "erasure"
         if kind in ("settle", "adjust"):
             before = self.seen.get(f"{attempt} {'call' if kind == 'settle' else 'settle'} 0")
             fits = before in ("intent", "settle") or (self.first and not before)
@@ -115,14 +112,13 @@ class Log:
             fits = fits and name == f"s{epoch}" if sequencer else epoch == 0
             need(fits, f"{e['role']} {name} of epoch {epoch}, after epoch {self.epoch}")
             self.silent.add(f"s{epoch - 1}")
-            self.epoch, self.begun = max(epoch, self.epoch), self.begun | (not sequencer)
+            self.epoch, self.begun = max(epoch, self.epoch), self.begun or not sequencer
         elif kind == "replica_end":
             ended, came = e["ended"], self.last.get(e["ended"])
-            fits = ended not in self.ended and (came or self.first or ended in self.old)
-            need(fits, f"series {ended} had no start, or had ended")
+            known = ended in self.last or ended in self.old or self.first > 0
+            need(known and ended not in self.ended, f"series {ended} had no start, or had ended")
             need(came in (None, int(e["last_seq"])), f"series {ended} had come to {came}")
-            self.ended.add(ended)
-            self.silent.add(ended)
+            self.ended, self.silent = self.ended | {ended}, self.silent | {ended}
         elif kind == "policy":
             need(re.fullmatch("sha256:[0-9a-f]{16}", e["digest"]), "a digest that is none")
             self.policies.setdefault(e["digest"], (self.index, set()))[1].add(e["files_sha256"])
@@ -135,8 +131,7 @@ class Log:
         elif kind == "retirement":
             count, rest = divmod(int(e["size"]), 256)
             need(0 < count <= len(self.tops) and not rest, "a size that cannot be retired")
-            root = tlog.root_of(self.tops[:count])
-            need(root == tlog.unbase64(e["root"]), "its root is not that of this size")
+            need(tlog.root_of(self.tops[:count]) == tlog.unbase64(e["root"]), "another root")
             self.covered = max(self.covered, count * 256)
         return name, e["replica_seq"]
 
@@ -158,7 +153,7 @@ class Log:
         return not found
 
 
-def check(log: Log, read: Read, paths: set[str], key: tlog.Key, asked: Asked) -> dict[str, Any]:
+def check(log: Log, read: Read, paths: set[str], key: tlog.Key, asked: Any) -> dict[str, Any]:
     """Do what section 7 says, in its order; ValueError says what is wrong first."""
 
     def get(path: str, index: int = -1) -> bytes:
@@ -167,17 +162,19 @@ def check(log: Log, read: Read, paths: set[str], key: tlog.Key, asked: Asked) ->
         return read(path)
 
     newest = tlog.checkpoint_of(get("checkpoint").decode(), key[0])
+    log.index = newest[0] - 1
+    seen_by = [each[0] for each in asked["witnesses"] if tlog.is_by(newest[2], each)]
     *lines, end = get("checkpoints.jsonl").decode().split("\n")
     notes = [tlog.checkpoint_of(json.loads(line), key[0]) for line in lines]
     need(all(one[0] < after[0] for one, after in pairwise(notes)), "its sizes do not grow")
     need(not end and notes and notes[-1][2][0] == newest[2][0], "its last is not the newest")
     size, log.what, due, used = newest[0], "what you kept", dict[int, set[bytes]](), set[str]()
     need(size <= 256 * len(paths), f"the files cannot hold {size} entries")
-    proofs = [tlog.proof_of(each) for each in asked["receipts"]]
+    proofs = [tlog.proof_of(each, key[0]) for each in asked["receipts"]]
     own = [match for each in asked["promises"] if (match := re.fullmatch(PROMISE, each))]
     need(len(own) == len(asked["promises"]), "a promise that is none")
-    texts = [*asked["kept"], *(proof[3] for proof in proofs)]
-    kept = [tlog.checkpoint_of(each, key[0]) for each in texts]
+    kept = [tlog.checkpoint_of(each, key[0]) for each in asked["kept"]]
+    kept += [proof[3] for proof in proofs]
     log.promised = {(each[2], each[3]): tlog.unbase64(each[5]) for each in own}
     for count, root, _ in (*notes, *kept):
         log.index = size if count > size else -1
@@ -189,7 +186,8 @@ def check(log: Log, read: Read, paths: set[str], key: tlog.Key, asked: Asked) ->
     log.first = min(there, default=0)
     for at, width in tiles:
         bundle, path = tlog.tile("entries", at // 256, width), tlog.tile(0, at // 256, width)
-        used, hashes = used | {bundle, path}, get(path, at)
+        used |= {bundle, path}
+        hashes = get(path, at)
         need(len(hashes) == 32 * width, "its length is not that of its hashes")
         data, row, pos = read(bundle) if bundle in paths else b"", list[bytes](), 0
         for log.index in range(at, at + width):
@@ -198,14 +196,11 @@ def check(log: Log, read: Read, paths: set[str], key: tlog.Key, asked: Asked) ->
                 log.what, log.entry, start = bundle, "", pos + 2
                 pos = start + int.from_bytes(data[pos:start], "big")
                 need(start <= pos <= len(data), "the bundle ends before it")
-                hashed = sha256(b"\0" + data[start:pos]).digest()
-                need(hashed == digest, "the tile has another hash")
-                place = log.take(data[start:pos].decode())
-                if place in log.promised:
+                need(sha256(b"\0" + data[start:pos]).digest() == digest, "the tile differs")
+                if (place := log.take(data[start:pos].decode())) in log.promised:
                     log.met[place] = log.index, digest
-            if log.index + 1 in due and due[log.index + 1] != {tlog.root_of(row, log.tops)}:
-                log.what = f"the checkpoint of {log.index + 1}"
-                raise ValueError("its root is not that of the entries")
+            fits = log.index + 1 not in due or due[log.index + 1] == {tlog.root_of(row, log.tops)}
+            need(fits, "a checkpoint of the entries up to this one has another root")
         log.index, log.entry = at + width, ""
         need(pos == len(data), "something follows its last entry")
         log.tops += [tlog.root_of(row)] * (width == 256)
@@ -219,13 +214,12 @@ def check(log: Log, read: Read, paths: set[str], key: tlog.Key, asked: Asked) ->
             hashes = get(path, number * 256 ** (level + 1))
             need(hashes == b"".join(part), "it does not hold the hashes of those below")
         level, row = level + 1, [tlog.root_of(part) for part in parts if len(part) == 256]
-    log.index, log.what = -1, "the folder"
-    stray = sorted(each for each in paths - used if each.startswith("tile/"))
-    need(not stray, f"a log of this size has no {stray[:1]!a}")
     for policy, (index, files) in log.policies.items():
         text = get(f"policies/{policy[7:]}.json", index)
         need(sha256(text).hexdigest() in files, "this is not the text that was put in force")
-    log.index, log.what, before, keys = -1, "the keys", 0, log.keys or [key]
+    log.index, log.what, before, keys = -1, "the folder", 0, log.keys or [key]
+    stray = sorted(each for each in paths - used if each.startswith("tile/"))
+    need(not stray, f"a log of this size has no {stray[:1]!a}")
     need(key in keys, "no rotation vouches for the trusted key")
     for count, _, note in (*notes, newest, *kept):
         log.index, log.what = count - 1, f"the checkpoint of {count}"
@@ -233,8 +227,6 @@ def check(log: Log, read: Read, paths: set[str], key: tlog.Key, asked: Asked) ->
         for one in keys[min(before, now) : now + 1] if count > log.first else ():
             need(tlog.is_by(note, one), f"it is not signed by key {one[1].hex()}")
         before = now
-    log.index, log.what = size - 1, "checkpoint"
-    seen_by = [each[0] for each in asked["witnesses"] if tlog.is_by(newest[2], each)]
     manifest = tlog.note_of(get("manifest").decode())
     need(tlog.is_by(manifest, keys[-1]), "the key in use did not sign it")
     read_all = ((path, get(path)) for path in sorted(paths - {"manifest"}))
@@ -242,19 +234,19 @@ def check(log: Log, read: Read, paths: set[str], key: tlog.Key, asked: Asked) ->
     lines, log.what = ["goodgate manifest v1", key[0], str(size), *lines, ""], "manifest"
     for says, line in zip_longest(manifest[0].split("\n"), lines):
         need(says == line, f"it says {says!a}, where {line!a} belongs")
-    for (extra, index, steps, _), (count, root, _) in zip(proofs, kept[len(asked["kept"]) :]):
+    for extra, index, steps, (count, root, _) in proofs:
         log.index, log.what = index, "the receipt"
         need(index < count, "its checkpoint is of fewer entries")
         at, width = tiles[index // 256]
         hashed = read(tlog.tile(0, at // 256, width))[32 * (index - at) :][:32]
         same = extra in (None, hashed) and tlog.climb(hashed, index, count, steps) == root
         need(same, "its path or entry is another's")
-    pending = sum(log.owes(match, key[0], keys) for match in own)
     said = {"verdict": "consistent", "entries": size, "checkpoints": len(notes)}
-    said |= {"root": base64.b64encode(newest[1]).decode(), "witnesses": seen_by}
-    said |= {"series without end": sorted(log.last.keys() - log.ended), "open calls": log.open}
-    said |= {"promises pending": pending, "erasures": log.erasures}
-    return said | {"not known because of a retirement": log.unknown}
+    said |= {"root": newest[2][0].split("\n")[2], "witnesses": seen_by}
+    said |= {"series without end": sorted(log.last.keys() - log.silent), "open calls": log.open}
+    said |= {"promises pending": sum(log.owes(match, key[0], keys) for match in own)}
+    erasures = list(log.seen.values()).count("erasure")
+    return said | {"erasures": erasures, "refer to what was retired": log.unknown}
 
 
 def verify(read: Read, paths: set[str], key: tlog.Key, **asked: Sequence[Any]) -> dict[str, Any]:

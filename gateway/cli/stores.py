@@ -5,13 +5,12 @@ What was given with the command goes before what the environment says, and a dat
 folder: beside a database, a folder holds secrets and no ledger.
 """
 
-import asyncio
 import contextlib
 import os
 import tempfile
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -25,6 +24,9 @@ from gateway.ledger.rollups import Rollups
 from gateway.ledger.sequencing import Series
 from gateway.settings import Settings
 from gateway.stores import secrets
+
+if TYPE_CHECKING:  # no command waits for the event loop before it needs one
+    import asyncio
 
 LEDGER_KEY = "ledger_key"
 PREVIOUS_KEY = "ledger_key.previous"
@@ -75,7 +77,7 @@ class Reading(reports.Store, Protocol):
 class Ledger(Protocol):
     """A ledger as a command changes it: no gateway of this folder may run meanwhile."""
 
-    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+    def start(self, loop: "asyncio.AbstractEventLoop") -> None:
         """Start writing; it is asked from this loop."""
         ...
 
@@ -138,10 +140,9 @@ def reading(settings: Settings, data: Path | None, database: str = "") -> Readin
 def opened(where: Where) -> Reading:
     """Return the ledger of some stores, as it is read; raises ConfigError."""
     if where.database:
-        from gateway.stores.postgres import connection  # noqa: PLC0415  # only where it is opened
-        from gateway.stores.postgres.reading import Reading as Database  # noqa: PLC0415  # as above
+        from gateway.stores.postgres import connection, reading  # noqa: PLC0415  # no driver else
 
-        return Database(connection.read(where.database))
+        return reading.Reading(connection.read(where.database))
     from gateway.stores.sqlite.reading import Reading as Folder  # noqa: PLC0415  # only where it is opened
 
     assert where.folder is not None
@@ -170,7 +171,7 @@ def to_write(where: Where, settings: Settings, clock: Callable[[], float]) -> Ge
         previous_key=_key(where, PREVIOUS_KEY, settings.ledger_key_previous),
     )
     if not where.database:
-        _be_alone(where.folder or _HERE)
+        os.close(hold(where.folder or _HERE))
     with tempfile.TemporaryDirectory(prefix="goodgate-") as mine:
         folders = (where.folder or _HERE, Path(mine))
         held = stores.opened(options, folders, own, clock=clock, on_failure=lambda: "closed")
@@ -189,8 +190,10 @@ def signers(where: Where, settings: Settings, origin: str) -> list[notes.Signer]
     """Return what signs, or signed, in the name of a log, as far as its keys are here."""
     seeds = [signing_key(where, settings), _key(where, PREVIOUS_KEY, settings.ledger_key_previous)]
     folder = where.folder or _HERE
-    for path in sorted(folder.glob(f"{LEDGER_KEY}.*{RETIRED}")):
-        seeds.append(secrets.find_key(folder, path.name, ""))
+    seeds += [
+        secrets.find_key(folder, path.name, "")
+        for path in sorted(folder.glob(f"{LEDGER_KEY}.*{RETIRED}"))
+    ]
     return [notes.Signer.from_seed(origin, seed) for seed in seeds if seed is not None]
 
 
@@ -219,16 +222,16 @@ def _needed_key(where: Where, settings: Settings) -> bytes:
     return found
 
 
-def _be_alone(folder: Path) -> None:
-    """Refuse a folder whose server runs: what is asked for is for that to do."""
+def hold(folder: Path) -> int:
+    """Return the lock of a folder, to be closed; raises ConfigError while its server runs."""
     from gateway.stores.sqlite import ledger_file  # noqa: PLC0415  # only where it is opened
 
     if not (folder / ledger_file.FILE).exists():
         raise ConfigError(f"{folder}: there is no ledger here; name the folder `serve` was given")
     try:
-        os.close(ledger_file.hold(folder))
+        return ledger_file.hold(folder)
     except ConfigError:
         raise ConfigError(
-            f"{folder}: its server is running, and only that may do this now: leave out --data to"
-            " ask it, or stop it first"
+            f"{folder}: its server is running: stop it first, or (where a command can ask it)"
+            " leave out --data"
         ) from None

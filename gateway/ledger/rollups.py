@@ -112,14 +112,15 @@ def key_of(call: Intent | Refusal) -> RollupKey:
 def figures_of(settle: Settle | Adjust) -> RollupSum:
     """Return what a settle adds to the sums."""
     return RollupSum(
-        settled=1,
-        failed=int(settle.completion != "complete"),
-        input_tokens=settle.input_tokens,
-        output_tokens=settle.output_tokens,
-        cache_read_tokens=settle.cache_read_tokens,
-        cache_write_tokens=settle.cache_write_tokens,
-        reasoning_tokens=settle.reasoning_tokens,
-        cost_nano_usd=nano_usd(settle.cost_usd),
+        0,
+        1,
+        int(settle.completion != "complete"),
+        settle.input_tokens,
+        settle.output_tokens,
+        settle.cache_read_tokens,
+        settle.cache_write_tokens,
+        settle.reasoning_tokens,
+        nano_usd(settle.cost_usd),
     )
 
 

@@ -8,13 +8,14 @@ bytes under one (attempt, kind, n), or under a number its series used before, ar
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from typing import Any, Final, TypeAlias
+from operator import attrgetter
+from typing import Any, Final, TypeAlias, get_args
 
 import msgspec
 from msgspec import Struct
 
 from gateway.ledger import codec
-from gateway.ledger.codec import LEAF_BYTES_MAX, Leaf, Record
+from gateway.ledger.codec import LEAF_BYTES_MAX, Happening, Leaf, Record
 from gateway.ledger.entry import (
     SCHEMA_VERSION,
     Adjust,
@@ -39,6 +40,7 @@ _COSTS = (CostIntent, CostSettle)
 _BEGINNINGS = (Intent, Refusal)
 _ENDS = (Settle, Adjust)
 _OF_CALLS = (*_BEGINNINGS, *_ENDS)
+_OTHERS = (Adjust, *get_args(Happening))
 
 
 class Series(Struct):
@@ -49,7 +51,7 @@ class Series(Struct):
     ended: bool = False
 
 
-class CallRow(Struct, kw_only=True):
+class CallRow(Struct):
     """A call as auditors ask for it: one row of `entry`, which the leaves can rebuild."""
 
     index_intent: int
@@ -169,7 +171,7 @@ def wanted(groups: Iterable[Group]) -> Wanted:
             replicas[record.replica] = None
             if isinstance(record, _OF_CALLS):
                 attempts[record.attempt_id] = None
-            elif not isinstance(record, _COSTS):
+            if isinstance(record, _OTHERS):
                 others.append(unique(record))
             if isinstance(record, ReplicaEnd):
                 replicas[record.ended] = None
@@ -195,27 +197,20 @@ class _Work:
         self._plan = made
         self._known = known
         self._touched: dict[str, Series] = {}
+        self._sums: dict[str, RollupSum] = {}
+        """What the calls of the slice are summed in, by attempt."""
 
     def take(self, line: bytes, record: Record) -> None:
         """Put one record in its place."""
-        series = self._series(record.replica)
-        if isinstance(record, _COSTS):
+        series = self._touched.get(record.replica) or self._series(record.replica)
+        if isinstance(record, _BEGINNINGS):
+            self._begin(line, record, series)
+        elif isinstance(record, _ENDS):
+            self._end(line, record, series)
+        elif isinstance(record, _COSTS):
             self._fold(record, series)
-            return
-        if isinstance(record, Settle) and self._is_late(line, record):
-            record = self._adjust(record)
-            line = codec.encode(record)
-        key = unique(record)
-        index = self._index(key)
-        if index is not None:
-            if not self._is_there(index, line, record, series):
-                self._plan.set_aside.append(("other bytes", line))
-            return
-        reason = self._objection(line, record, series)
-        if reason:
-            self._plan.set_aside.append((reason, line))
         else:
-            self._add(line, record, series, key)
+            self._happen(line, record, series)
 
     def finish(self) -> None:
         """Tell how far the series have come: those that ever began, not those of schema 1."""
@@ -231,51 +226,90 @@ class _Work:
             series.last_cost_seq = record.replica_seq
         self._plan.costs.append(record)
 
-    def _objection(self, line: bytes, record: Leaf, series: Series) -> str:
-        """Return why a record that is not there yet cannot be a leaf; empty: it can."""
-        if len(line) > LEAF_BYTES_MAX:
-            return "too large"
-        if record.schema == SCHEMA_VERSION and record.replica_seq <= series.last_seq:
-            return "a number its series used before"
-        if isinstance(record, _ENDS):
-            row = self._call(record.attempt_id)
-            if row is None:
-                return "settles no intent"
-            if isinstance(record, Adjust) and (row.index_settle in {None, row.index_intent}):
-                return "adjusts no settle"
-        return ""
-
-    def _add(self, line: bytes, record: Leaf, series: Series, key: Unique) -> None:
+    def _begin(self, line: bytes, record: Intent | Refusal, series: Series) -> None:
         made = self._plan
-        index = made.next_index
+        row = self._call(record.attempt_id)
+        if row is not None:
+            self._compare(row.index_intent, line)
+            return
+        if not self._is_next(line, record, series):
+            return
+        made.rows[record.attempt_id] = _row(record, self._add(line))
+        key = key_of(record)
+        made.rollups.begin(key, record.rules)
+        self._sums[record.attempt_id] = made.rollups.at(key)
+
+    def _end(self, line: bytes, record: Settle | Adjust, series: Series) -> None:
+        row = self._call(record.attempt_id)
+        if row is None:
+            self._plan.set_aside.append(("settles no intent", line))
+            return
+        if (
+            row.completion == LOST
+            and isinstance(record, Settle)
+            and self._is_late(line, record, row)
+        ):
+            record = _adjust(record, row)
+            line = codec.encode(record)
+        if isinstance(record, Adjust):
+            self._replace(line, record, row, series)
+        elif row.index_settle is None:
+            if self._is_next(line, record, series):
+                self._settle(record, row, self._add(line))
+        elif not row.adjusts or record.replica_seq > series.last_seq:
+            # Else an adjust stands in the place of the settle this may be.
+            self._compare(row.index_settle, line)
+
+    def _replace(self, line: bytes, record: Adjust, row: CallRow, series: Series) -> None:
+        key = unique(record)
+        there = self._other(key)
+        if there is not None:
+            self._compare(there, line)
+        elif row.index_settle in {None, row.index_intent}:
+            self._plan.set_aside.append(("adjusts no settle", line))
+        elif self._is_next(line, record, series):
+            under = self._under(row)
+            under.add(_figures_of_row(row), -1)
+            index = self._plan.others[key] = self._add(line)
+            row.adjusts = record.n
+            self._settle(record, row, index)
+
+    def _happen(self, line: bytes, record: Happening, series: Series) -> None:
+        key = unique(record)
+        there = self._other(key)
+        if there is not None:
+            self._compare(there, line)
+        elif self._is_next(line, record, series):
+            self._plan.others[key] = self._add(line)
+            if isinstance(record, ReplicaEnd):
+                self._series(record.ended).ended = True
+
+    def _is_next(self, line: bytes, record: Leaf, series: Series) -> bool:
+        """Return whether a record that is not there yet can be the next leaf of its series."""
+        made = self._plan
+        if len(line) > LEAF_BYTES_MAX:
+            made.set_aside.append(("too large", line))
+            return False
         if record.schema == SCHEMA_VERSION:
+            if record.replica_seq <= series.last_seq:
+                made.set_aside.append(("a number its series used before", line))
+                return False
             made.gaps += record.replica_seq != series.last_seq + 1
             series.last_seq = record.replica_seq
+        return True
+
+    def _add(self, line: bytes) -> int:
+        made = self._plan
+        index = made.first_index + len(made.lines)
         made.lines.append(line)
         made.hashes.append(leaf_hash(line))
-        if isinstance(record, _BEGINNINGS):
-            made.rows[record.attempt_id] = _row(record, index)
-            made.rollups.begin(key_of(record), record.rules)
-            return
-        if isinstance(record, _ENDS):
-            self._settle(record, index)
-        if isinstance(record, ReplicaEnd):
-            self._series(record.ended).ended = True
-        if not isinstance(record, Settle):
-            made.others[key] = index
+        return index
 
-    def _settle(self, record: Settle | Adjust, index: int) -> None:
-        made = self._plan
-        row = made.rows.get(record.attempt_id)
-        if row is None:
-            row = self._call(record.attempt_id)
-            assert row is not None
-            row = made.changed[record.attempt_id] = copy(row)
-        under = made.rollups.at(_key_of_row(row))
-        if isinstance(record, Adjust):
-            under.add(_figures_of_row(row), -1)
-            row.adjusts = record.n
-        under.add(figures_of(record))
+    def _settle(self, record: Settle | Adjust, row: CallRow, index: int) -> None:
+        if record.attempt_id not in self._plan.rows:
+            self._plan.changed[record.attempt_id] = row
+        figures = figures_of(record)
+        self._under(row).add(figures)
         row.index_settle = index
         row.completion = record.completion
         row.input_tokens = record.input_tokens
@@ -283,35 +317,22 @@ class _Work:
         row.cache_read_tokens = record.cache_read_tokens
         row.cache_write_tokens = record.cache_write_tokens
         row.reasoning_tokens = record.reasoning_tokens
-        row.cost_nano_usd = figures_of(record).cost_nano_usd
+        row.cost_nano_usd = figures.cost_nano_usd
 
-    def _is_late(self, line: bytes, record: Settle) -> bool:
-        """Return whether a call was given up as lost before this settle of it arrived."""
-        row = self._call(record.attempt_id)
-        if row is None or row.index_settle is None or record.completion == LOST:
+    def _is_late(self, line: bytes, record: Settle, row: CallRow) -> bool:
+        """Return whether this is the call's own settle, and not the one it was given up with."""
+        if row.index_settle is None or record.completion == LOST:
             return False
-        there = self._leaf(row.index_settle) if row.completion == LOST else None
-        return there is not None and there != line
+        return self._leaf(row.index_settle) not in {None, line}
 
-    def _is_there(self, index: int, line: bytes, record: Leaf, series: Series) -> bool:
-        """Return whether a record is the one that is there already, as far as that is kept."""
+    def _compare(self, index: int, line: bytes) -> None:
+        """Set a record aside unless it is the one that is there, as far as that is kept."""
         there = self._leaf(index)
-        if there is None or there == line:
-            return True
-        if not isinstance(record, Settle):
-            return False
-        # A settle that came late became an adjust, and an adjust stands in a settle's place.
-        row = self._call(record.attempt_id)
-        return row is not None and bool(row.adjusts) and record.replica_seq <= series.last_seq
+        if there is not None and there != line:
+            self._plan.set_aside.append(("other bytes", line))
 
-    def _adjust(self, record: Settle) -> Adjust:
-        row = self._call(record.attempt_id)
-        assert row is not None
-        return Adjust(
-            n=row.adjusts + 1,
-            reason=LATE,
-            **{name: getattr(record, name) for name in _OF_SETTLE},
-        )
+    def _under(self, row: CallRow) -> RollupSum:
+        return self._sums.get(row.attempt_id) or self._plan.rollups.at(_key_of_row(row))
 
     def _series(self, replica: str) -> Series:
         found = self._touched.get(replica)
@@ -321,20 +342,15 @@ class _Work:
         return found
 
     def _call(self, attempt_id: str) -> CallRow | None:
+        """Return the row of a call, which may be changed."""
         made = self._plan
-        return (
-            made.rows.get(attempt_id)
-            or made.changed.get(attempt_id)
-            or self._known.calls.get(attempt_id)
-        )
+        found = made.rows.get(attempt_id) or made.changed.get(attempt_id)
+        if found is None:
+            there = self._known.calls.get(attempt_id)
+            found = None if there is None else copy(there)
+        return found
 
-    def _index(self, key: Unique) -> int | None:
-        attempt_id, kind, _ = key
-        if kind in ("call", "settle"):
-            row = self._call(attempt_id)
-            if row is None:
-                return None
-            return row.index_intent if kind == "call" else row.index_settle
+    def _other(self, key: Unique) -> int | None:
         found = self._plan.others.get(key)
         return self._known.others.get(key) if found is None else found
 
@@ -348,38 +364,25 @@ class _Work:
 _OF_SETTLE: Sequence[str] = tuple(
     name for name in Settle.__struct_fields__ if name not in ("kind", "n")
 )
-_OF_ROW: Sequence[str] = (
-    "attempt_id",
-    "received_at_us",
-    "principal",
-    "team",
-    "tenant",
-    "task_id",
-    "root_id",
-    "model_requested",
-    "rules",
-    "replica",
-)
+_OF_INTENT = attrgetter(*CallRow.__struct_fields__[1:14])
+_OF_REFUSAL = attrgetter(*CallRow.__struct_fields__[1:9])
+
+
+def _adjust(record: Settle, row: CallRow) -> Adjust:
+    return Adjust(
+        n=row.adjusts + 1,
+        reason=LATE,
+        **{name: getattr(record, name) for name in _OF_SETTLE},
+    )
 
 
 def _row(call: Intent | Refusal, index: int) -> CallRow:
-    shared = {name: getattr(call, name) for name in _OF_ROW}
-    if isinstance(call, Refusal):
-        return CallRow(
-            index_intent=index,
-            index_settle=index,
-            model_served="",
-            provider="",
-            decision="refused",
-            **shared,
-        )
-    return CallRow(
-        index_intent=index,
-        model_served=call.model_served,
-        provider=call.provider,
-        decision=call.decision,
-        **shared,
-    )
+    if isinstance(call, Intent):
+        return CallRow(index, *_OF_INTENT(call))
+    values: list[Any] = [index, *_OF_REFUSAL(call), "", "", "refused", call.rules, call.replica]
+    row = CallRow(*values)
+    row.index_settle = index
+    return row
 
 
 def _key_of_row(row: CallRow) -> RollupKey:

@@ -34,11 +34,12 @@ def receipt(
         raise _unknown()
     opening, settled = place
     first = log.lines(opening, 1)[0]
-    if theirs is not None:
-        call = ledger.decode(first)
-        if not isinstance(call, ledger.Intent | ledger.Refusal) or call.principal not in theirs:
-            raise _unknown()
-    index = opening if which == "intent" else settled
+    call = ledger.decode(first)
+    assert isinstance(call, ledger.Intent | ledger.Refusal), "a call begins with one of them"
+    if theirs is not None and call.principal not in theirs:
+        raise _unknown()
+    is_one = which == "intent" or isinstance(call, ledger.Refusal)
+    index = opening if is_one else settled
     if index is None:
         raise ReceiptPending(
             "the call is still open: ask again when it has been answered, or ask for the receipt"

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +16,7 @@ from gateway import identity, ledger, policy, tasks
 from gateway.errors import ConfigError
 from gateway.ledger.decision_log import Entry, Page, within
 from gateway.ledger.hours import HourKey, HourSum
+from gateway.stores.memory_ledger import MemoryLedger
 from gateway.stores.memory_registry import MemoryRegistry
 from gateway.values import Key, Role, Task
 from gateway.web import api
@@ -26,11 +27,17 @@ ROLES: tuple[Role, ...] = ("developer", "admin", "auditor")
 
 
 class Book:
-    """A ledger that keeps what it was told, in order with what was read from it."""
+    """A ledger that keeps what it was told, in order with what was read from it; and a log."""
 
     def __init__(self) -> None:
         self.events: list[Any] = []
         self.fails: Exception | None = None
+        self.people = {"c1": "alice", "c2": "alice"}
+        self.log_of = MemoryLedger(random=lambda size: b"r" * size, clock=lambda: NOW)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return what a ledger can do besides: its log's."""
+        return getattr(self.log_of, name)
 
     def stamp(self) -> tuple[str, int]:
         """Return the next sequence number."""
@@ -57,7 +64,7 @@ class Book:
 
     def persons(self) -> dict[str, str]:
         """Return who is who: one of the commitments was erased."""
-        return {"c1": "alice", "c2": "alice"}
+        return self.people
 
     def commitments(self, principal: str) -> frozenset[str]:
         """Return the commitments of a person."""
@@ -72,6 +79,8 @@ class DecisionLog:
         self.unwritten: dict[str, ledger.DecisionRecord] = {}
         self.files: dict[str, list[tuple[str, str]]] = {}
         self.flushes = 0
+        self.then: Callable[[], object] = list
+        """What a flush brings about besides."""
 
     def decision(self, request_id: str) -> ledger.DecisionRecord | None:
         """Return a decision that is written."""
@@ -95,6 +104,7 @@ class DecisionLog:
     async def flush(self) -> None:
         """Write what is in memory."""
         self.flushes += 1
+        self.then()
         self.records |= self.unwritten
 
 
@@ -111,6 +121,7 @@ class World:
         self.decided = DecisionLog()
         self.policies = policy.load([("a.yaml", "version: 1\nrules: []\n")])
         self.now = NOW
+        self.signers = [self.book.log_of._signer]
         self.reloads = 0
         self.broken = ""
         numbers = itertools.count(1)
@@ -129,6 +140,7 @@ class World:
             new_id=lambda: f"{next(numbers):032x}",
             reload=self._reload,
             status=lambda: {"version": "1", "policy": "sha256:p", "prices_as_of": "2026-11-01"},
+            signers=lambda: self.signers,
         )
         self.app = Starlette(routes=api.routes(context))
         self.keys: dict[str, str] = {}

@@ -9,11 +9,12 @@ from gateway.web import api, api_table
 from tests.web.api_client import ROLES, World
 from tests.web.test_api_decisions import ID as DECIDED
 from tests.web.test_api_decisions import record
+from tests.web.test_api_log import SIZE, WITNESS, fill, request_id
 
 ALLOWED: dict[Role, set[str]] = {
     "developer": {"call", "tasks"},
-    "admin": {"call", "tasks", "keys", "catalogue", "reload", "audit"},
-    "auditor": {"call", "tasks", "audit"},
+    "admin": {"call", "tasks", "keys", "catalogue", "reload", "audit", "retire"},
+    "auditor": {"call", "tasks", "audit", "erase"},
 }
 """Said again here, so that a change of `identity` or of the table is seen twice."""
 
@@ -22,6 +23,9 @@ BODIES: dict[tuple[str, str], object] = {
     ("POST", "/api/tasks/token"): {"task": "PROJ-2"},
     ("POST", "/api/tasks/import"): b"tasks: []\n",
     ("POST", "/api/keys"): {"principal": "dora", "team": "search"},
+    ("POST", "/api/audit/erase"): {"principal": "alice", "reason": "request 7"},
+    ("POST", "/api/audit/retire"): {"size": 256},
+    ("POST", "/api/log/cosignatures"): {"size": SIZE, "line": WITNESS},
 }
 
 
@@ -32,6 +36,9 @@ def concrete(world: World, path: str) -> str:
     if path == "/api/decisions/{id}":
         world.decided.records[DECIDED] = record(world.policies)
         return path.replace("{id}", DECIDED)
+    if path.startswith(("/api/log/", "/api/receipts/", "/api/audit/retire")):
+        fill(world)
+        return path.replace("{path:path}", "log.json").replace("{id}", request_id(0))
     return path.replace("{id}", "PROJ-2" if "tasks" in path else world.ids["developer"])
 
 

@@ -9,6 +9,8 @@ from gateway.cli.audit.receipt import receipt
 from gateway.cli.audit.retire import retire
 from gateway.cli.audit.rotate import key, rotate_key
 from gateway.cli.audit.usage import usage
+from gateway.cli.audit.verify import verify
+from gateway.cli.audit.watch import watch
 
 group = typer.Typer(no_args_is_help=True, help="Ask the ledger, and check it (auditors, admins).")
 
@@ -22,6 +24,8 @@ group.command()(query)
 group.command()(usage)
 group.command()(receipt)
 group.command()(export)
+group.command()(verify)
+group.command()(watch)
 group.command()(key)
 group.command()(erase)
 group.command()(retire)

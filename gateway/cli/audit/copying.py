@@ -82,24 +82,6 @@ class Served:
         return self._asked.document(path, query=self._query, timeout_s=MANIFEST_TIMEOUT_S)
 
 
-class Copied:
-    """A folder that `copy` has filled, as a source to verify."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def read(self, path: str) -> bytes | None:
-        """Return the bytes of a file, or None when there is none at this path."""
-        file = self._folder / path
-        return file.read_bytes() if file.is_file() else None
-
-    def paths(self) -> Iterator[str]:
-        """Yield the path of every file there is."""
-        for file in self._folder.rglob("*"):
-            if file.is_file():
-                yield file.relative_to(self._folder).as_posix()
-
-
 def _size_of(asked: Asked) -> int:
     note = asked.document("/api/log/checkpoint")
     try:

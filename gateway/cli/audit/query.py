@@ -7,7 +7,7 @@ import typer
 
 from gateway import reports
 from gateway.cli import terminal
-from gateway.cli.desk import AsJson, Data, Desk
+from gateway.cli.desk import AsJson, Data, Database, Desk
 from gateway.cli.terminal import WrongUse
 from gateway.ledger import projection
 
@@ -40,6 +40,7 @@ def query(  # noqa: PLR0913  # one argument for each option
     decision: Annotated[
         str, typer.Option(metavar="KIND", help="Only forwarded, coalesced, reused or refused.")
     ] = "",
+    rule: Annotated[str, typer.Option(metavar="ID", help="Only where this rule had a say.")] = "",
     since: Annotated[str, typer.Option(metavar="7d", help="Not before: 7d ago, 2026-11-01.")] = "",
     until: Annotated[str, typer.Option(metavar="1d", help="Before: as --since.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 1000,
@@ -54,6 +55,7 @@ def query(  # noqa: PLR0913  # one argument for each option
         Literal["table", "csv", "json"], typer.Option("--format", help="How to print them.")
     ] = "table",
     data: Data = None,
+    database: Database = "",
     as_json: AsJson = False,
 ) -> int:
     """
@@ -71,6 +73,7 @@ def query(  # noqa: PLR0913  # one argument for each option
         "principal": principal,
         "model": model,
         "decision": decision,
+        "rule": rule,
         "since": since,
         "until": until,
     }
@@ -80,7 +83,7 @@ def query(  # noqa: PLR0913  # one argument for each option
     if unlinked:
         _only(asked, {"team", "model", "since", "until", "limit"})
     path = "/api/audit/unlinked" if unlinked else "/api/audit/entries"
-    rows = Desk.of(context).asked(data).ask("GET", path, query=asked)
+    rows = Desk.of(context).asked(data, database).ask("GET", path, query=asked)
     _show(rows, "json" if as_json else form, None if unlinked else _SHOWN)
     return 0
 

@@ -6,8 +6,9 @@ A receipt that does not verify is never printed or kept. With the promise the re
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 import typer
@@ -26,7 +27,11 @@ FILE_BYTES_MAX = 1_000_000
 _HEADER = re.compile(r"^\s*(?:x-goodgate-receipt:)?\s*(v=1;.*?)\s*$", re.IGNORECASE | re.MULTILINE)
 _NOT_YET = frozenset((NotFound.code, ReceiptPending.code))
 
+_REPLACED = "where the log's key was replaced since, give both with --key (your auditors know it)"
+
 Which = Literal["intent", "settle"]
+Trusted: TypeAlias = Sequence[notes.Verifier]
+"""Public keys of the log."""
 
 
 class Proof(Struct, frozen=True, kw_only=True):
@@ -59,9 +64,15 @@ def receipt(  # noqa: PLR0913  # one argument for each option
     check: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Check a kept receipt; asks nobody.")
     ] = None,
-    key: Annotated[
-        str, typer.Option(metavar="VKEY", help="The log's public key, as you have it.")
-    ] = "",
+    keys: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key",
+            metavar="VKEY",
+            help="A public key of the log, as you have it; may be given"
+            " again, for one that replaced it.",
+        ),
+    ] = None,
     data: Data = None,
     database: Database = "",
     as_json: AsJson = False,
@@ -77,17 +88,17 @@ def receipt(  # noqa: PLR0913  # one argument for each option
     if (check is None) == (not request_id):
         raise WrongUse("name the request id of a call, or a kept receipt with --check FILE")
     if check is not None:
-        if not key:
+        if not keys:
             raise WrongUse("--check needs the log's public key, as you have it: --key VKEY")
-        _show(_checked(_text_of(check), _verifier(key)), as_json=as_json)
+        _show(_checked(_text_of(check), _trusted(keys)), as_json=as_json)
         return 0
     desk = Desk.of(context)
     asked = desk.asked(data, database)
-    verifier = _verifier(key or _named_key(asked))
+    trusted = _trusted(keys or [_named_key(asked)])
     if promise:
-        promised = _promise(promise, request_id, verifier)
-        return _redeem(asked, promised, verifier, desk.clock(), out, as_json=as_json)
-    proof = _fetched(asked, request_id, leaf or "settle", verifier)
+        promised = _promise(promise, request_id, trusted)
+        return _redeem(asked, promised, trusted, desk.clock(), out, as_json=as_json)
+    proof = _fetched(asked, request_id, leaf or "settle", trusted)
     _hand_out(proof, out, as_json=as_json)
     return 0
 
@@ -95,7 +106,7 @@ def receipt(  # noqa: PLR0913  # one argument for each option
 def _redeem(  # what a promise says, and what to do with its receipt
     asked: Asked,
     promised: Promise,
-    verifier: notes.Verifier,
+    trusted: Trusted,
     now_s: float,
     out: Path | None,
     *,
@@ -104,7 +115,7 @@ def _redeem(  # what a promise says, and what to do with its receipt
     """Say whether a promise was kept; 1 unless it was."""
     request_id = promised.promised.request_id
     try:
-        proof = _fetched(asked, request_id, "intent", verifier)
+        proof = _fetched(asked, request_id, "intent", trusted)
     except GatewayError as error:
         if error.code not in _NOT_YET:
             raise
@@ -136,27 +147,31 @@ def _judged(verdict: str, said: str, *, as_json: bool) -> int:
     return 0 if verdict == "kept" else 1
 
 
-def _fetched(asked: Asked, request_id: str, which: Which, verifier: notes.Verifier) -> Proof:
+def _fetched(asked: Asked, request_id: str, which: Which, trusted: Trusted) -> Proof:
     """Return a receipt the gateway gave, once it is verified and about this call."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", request_id):
         raise WrongUse("a request id is letters, digits, dash and underscore: see x-request-id")
     text = asked.document(f"/api/receipts/{request_id}", query={"leaf": which})
-    proof = _checked(text.decode(errors="replace"), verifier)
+    proof = _checked(text.decode(errors="replace"), trusted)
     if proof.entry.get("request_id") != request_id:
         raise Unreachable("the receipt is genuine, and one of another call: it is not shown")
     return proof
 
 
-def _checked(text: str, verifier: notes.Verifier) -> Proof:
-    """Return a receipt that verifies; raises Answered for every other."""
-    try:
-        found = Receipt.parse(text)
-        found.verify(found.leaf, verifier, verifier.name)
-        entry = msgspec.json.decode(found.leaf, type=dict[str, Any])
-        size = checkpoints.read(found.checkpoint, verifier.name)[0].size
-    except (ValueError, msgspec.MsgspecError) as wrong:
-        raise Answered(400, "wrong_receipt", f"this receipt does not verify: {wrong}") from None
-    return Proof(text=text, receipt=found, entry=entry, size=size)
+def _checked(text: str, trusted: Trusted) -> Proof:
+    """Return a receipt that verifies by one of the keys; raises Answered for every other."""
+    said = ""
+    for verifier in trusted:
+        try:
+            found = Receipt.parse(text)
+            found.verify(found.leaf, verifier, verifier.name)
+            entry = msgspec.json.decode(found.leaf, type=dict[str, Any])
+            size = checkpoints.read(found.checkpoint, verifier.name)[0].size
+        except (ValueError, msgspec.MsgspecError) as wrong:
+            said = said or str(wrong)
+            continue
+        return Proof(text=text, receipt=found, entry=entry, size=size)
+    raise Answered(400, "wrong_receipt", f"this receipt does not verify: {said}; {_REPLACED}")
 
 
 def _hand_out(proof: Proof, out: Path | None, *, as_json: bool) -> None:
@@ -196,6 +211,10 @@ def _named_key(asked: Asked) -> str:
     return str(asked.ask("GET", "/api/log/key")["vkey"])
 
 
+def _trusted(vkeys: Sequence[str]) -> Trusted:
+    return [_verifier(each) for each in vkeys]
+
+
 def _verifier(vkey: str) -> notes.Verifier:
     try:
         found = notes.Verifier.parse(vkey.strip())
@@ -206,7 +225,7 @@ def _verifier(vkey: str) -> notes.Verifier:
     return found
 
 
-def _promise(given: str, request_id: str, verifier: notes.Verifier) -> Promise:
+def _promise(given: str, request_id: str, trusted: Trusted) -> Promise:
     """Return the promise given as a text or in a file (of headers, say), once it is verified."""
     found = _HEADER.search(given) or _HEADER.search(_text_of(Path(given)))
     if found is None:
@@ -217,12 +236,9 @@ def _promise(given: str, request_id: str, verifier: notes.Verifier) -> Promise:
         raise WrongUse(f"--promise cannot be read: {wrong}") from None
     if promise.promised.request_id != request_id:
         raise WrongUse(f"this promise is about {promise.promised.request_id}, another call")
-    if not promise.verify(verifier, verifier.name):
-        raise Answered(
-            400,
-            "wrong_promise",
-            f"this promise was not signed by {verifier.vkey}: it holds nobody to anything",
-        )
+    if not any(promise.verify(each, each.name) for each in trusted):
+        keys = " or ".join(each.vkey for each in trusted)
+        raise Answered(400, "wrong_promise", f"this promise was not signed by {keys}; {_REPLACED}")
     return promise
 
 

@@ -1,9 +1,7 @@
 """`goodgate audit key` and `rotate-key`: what signs the ledger, and its replacement."""
 
-import contextlib
 import os
 import secrets as random
-from collections.abc import Generator
 from pathlib import Path
 from typing import Annotated
 
@@ -49,8 +47,8 @@ def rotate_key(
             " GOODGATE_LEDGER_KEY_PREVIOUS to it, GOODGATE_LEDGER_KEY to 64 new hexadecimal digits"
             " (`openssl rand -hex 32`) on every gateway, and restart them"
         )
-    where = stores.Where(folder=data)
-    with _held(data):
+    where, lock = stores.Where(folder=data), stores.hold(data)
+    try:
         origin, in_use = stores.opened(where).log()
         seed = stores.signing_key(where, desk.settings)
         if seed is None:
@@ -61,6 +59,8 @@ def rotate_key(
                 " start `goodgate serve` once, which records that rotation, before the next"
             )
         fresh = _replace(data, origin)
+    finally:
+        os.close(lock)
     if as_json:
         terminal.as_json({"origin": origin, "previous": in_use, "vkey": fresh.verifier.vkey})
         return 0
@@ -69,20 +69,6 @@ def rotate_key(
     terminal.say("the next start of `goodgate serve` records the change as an entry, and signs it")
     terminal.say(f"with both keys; whoever trusts {in_use} can follow it")
     return 0
-
-
-@contextlib.contextmanager
-def _held(folder: Path) -> Generator[None]:
-    """Hold a folder as its server would; raises ConfigError while one runs."""
-    from gateway.stores.sqlite import ledger_file  # noqa: PLC0415  # only where it is opened
-
-    if not (folder / ledger_file.FILE).exists():
-        raise ConfigError(f"{folder}: there is no ledger here; name the folder `serve` was given")
-    lock = ledger_file.hold(folder)
-    try:
-        yield
-    finally:
-        os.close(lock)
 
 
 def _replace(folder: Path, origin: str) -> notes.Signer:

@@ -115,7 +115,8 @@ def _signed(note: str | bytes, origin: str, where: str) -> Signed:
 def _retained(files: Files, origin: str, newest: Signed, *, whole: bool) -> Iterator[Signed]:
     before = -1
     text = ""
-    lines = (files.read(RETAINED) or b"").removesuffix(b"\n").split(b"\n")
+    data = files.read(RETAINED)
+    lines = data.removesuffix(b"\n").split(b"\n") if data else ()
     for number, line in enumerate(lines, 1):
         where = f"{RETAINED}:{number}"
         try:

@@ -86,7 +86,8 @@ class AllSeries:
             raise Wrong(
                 "start", f"the sequencer of epoch {leaf.epoch} is named {leaf.replica[:40]!r}"
             )
-        if self._epoch and leaf.epoch != self._epoch + 1:
+        # The first of a log is 1; where entries before were not to be had, it may be any.
+        if leaf.epoch != self._epoch + 1 and (self._epoch or not self.lenient):
             raise Wrong(
                 "clash",
                 f"a sequencer of epoch {leaf.epoch} takes over after one of epoch {self._epoch}:"

@@ -17,8 +17,8 @@ from gateway.stores.postgres.connection import Connection
 from gateway.stores.postgres.standing import SQL, Standing
 
 _ASK_S: Final = 0.005
-_ORDER_S: Final = 30.0
-"""How long putting in order what was appended is waited for."""
+_STILL_S: Final = 30.0
+"""How long putting in order may stand still while it is waited for."""
 _LONG_S: Final = 600.0
 
 
@@ -30,17 +30,21 @@ class Administering:
 
     def ordered(self, replica: str, group_seq: int, sign: Callable[[], None]) -> None:
         """Return once a replica's groups up to a number are in order, and `sign` was heeded."""
-        until_s = time.monotonic() + _ORDER_S
+        until_s, size, before = 0.0, -1, -1
         pause = threading.Event()
         with self._session() as session:
-            size = -1
-            while time.monotonic() < until_s:
-                if size < 0 and intake.far(session, replica).group_seq >= group_seq:
+            while True:
+                far = intake.far(session, replica).group_seq
+                if size < 0 and far >= group_seq:
                     size = _one(session, "size_now")
                 if size >= 0:
                     if size <= _one(session, "signed_now"):
                         return
                     sign()
+                if far > before:
+                    before, until_s = far, time.monotonic() + _STILL_S
+                elif time.monotonic() > until_s:
+                    break
                 pause.wait(_ASK_S)
         raise LedgerUnavailable(
             "what was appended is durable, but no replica puts it in order now: look at the"

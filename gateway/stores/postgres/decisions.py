@@ -43,9 +43,7 @@ def log(
                 yield entry
 
 
-def page(
-    opened: Opened, after: str, since_us: int, until_us: int, limit: int
-) -> decision_log.Page:
+def page(opened: Opened, after: str, since_us: int, until_us: int, limit: int) -> decision_log.Page:
     """Return the lines of a window that follow `after`; raises InvalidRequest for another text."""
     row_id, number = _place(after)
     lines: list[bytes] = []

@@ -9,7 +9,6 @@ long, nothing can be added in its name: `Ended` says so to a replica that was on
 from collections.abc import Callable, Sequence
 
 import msgspec
-import psycopg
 from msgspec import Struct
 
 from gateway import ledger
@@ -22,7 +21,7 @@ from gateway.stores.postgres.standing import SQL, Standing
 PARCELS_AT_ONCE = 64
 
 
-class Ended(Exception):  # noqa: N818 - it is no error of anybody's
+class Ended(Exception):
     """The replica was declared lost: it may add nothing more under its name."""
 
 

@@ -10,6 +10,7 @@ it did nothing for its lease. The lock only spares work: what keeps two from wri
 import logging
 import threading
 import time
+from contextlib import closing
 from typing import Final
 
 import psycopg
@@ -58,7 +59,7 @@ class Leading:
         self._woken.set()
 
     def sign(self) -> None:
-        """Have a checkpoint made soon over all that is in order, if it is this replica that does."""
+        """Have a checkpoint made soon, if it is this replica that does."""
         self._to_sign = True
         self._woken.set()
 
@@ -70,14 +71,20 @@ class Leading:
             self._thread.join(STOP_S)
 
     def _run(self) -> None:
-        session: Connection | None = None
+        try:
+            self._ask()
+        finally:
+            if not self._stopping.is_set():
+                self._tell("its thread ended by an error of its own: restart the gateway")
+
+    def _ask(self) -> None:
         while not self._stopping.is_set():
             try:
-                if session is None or session.closed:
-                    session = connection.connect(self._standing.address)
-                if not self._try(session):
-                    self._stopping.wait(ASK_S)
-                    continue
+                with closing(connection.connect(self._standing.address)) as session:
+                    # A plan made while a table was small must not outlive that.
+                    session.prepare_threshold = None
+                    while not self._stopping.is_set() and not self._try(session):
+                        self._stopping.wait(ASK_S)
             except Deposed:
                 self._tell("another replica has taken over")
             except (psycopg.Error, GatewayError) as error:
@@ -85,10 +92,6 @@ class Leading:
                 self._stopping.wait(ASK_S)
             finally:
                 self.epoch = None
-            if session is not None:
-                session.close()
-        if session is not None:
-            session.close()
 
     def _try(self, session: Connection) -> bool:
         """Sequence, if the lock is to be had; return whether it was."""

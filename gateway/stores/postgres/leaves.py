@@ -36,13 +36,13 @@ def some(session: Connection, indexes: Iterable[int]) -> dict[int, bytes]:
     wanted = sorted(set(indexes))
     found: dict[int, bytes] = {}
     for first, held, blob in session.execute(SQL["runs_of"], (wanted,)):
-        run = blob.split(b"\n")
+        run: list[bytes] = blob.split(b"\n")
         if len(run) == held:
             found.update(enumerate(run, first))
     for index in wanted:
         if index not in found:
             raise _missing(index)
-    return found
+    return {index: found[index] for index in wanted}
 
 
 def tile(session: Connection, level: int, number: int) -> bytes:

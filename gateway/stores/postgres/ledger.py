@@ -1,9 +1,9 @@
 """
 The ledger of a fleet: `ports.Ledger` and `ports.Pseudonyms` over PostgreSQL.
 
-Each replica appends to the intake of the database (`writer`); one of them puts in order what all
-appended (`leading`, `sequencer`). What the database does not take goes to a spool in the data
-folder: always what was answered already; new calls only where the policy lets them through.
+Each replica appends (`line`) to the intake of the database (`writer`), and one of them puts in
+order what all appended (`leading`, `sequencer`). What the database does not take goes to a spool
+in the data folder until it does.
 """
 
 import asyncio
@@ -19,32 +19,29 @@ from pathlib import Path
 from typing import Final, Literal, NoReturn
 
 import msgspec
-import psycopg
 from msgspec import Struct
 
 from gateway import __version__, ledger
-from gateway.errors import ConfigError, GatewayError, InvalidRequest, LedgerUnavailable
+from gateway.errors import ConfigError, GatewayError
 from gateway.ledger import decision_log, projection, pseudonyms, series
-from gateway.stores.gathering import Gathered, Gathering
-from gateway.stores.postgres import connection, opening, parcels, standing
+from gateway.stores.postgres import connection, opening
 from gateway.stores.postgres.administering import Administering
 from gateway.stores.postgres.connection import Connection
 from gateway.stores.postgres.leading import Leading
-from gateway.stores.postgres.parcels import Beside, PolicyText, Shift
+from gateway.stores.postgres.line import Line, OnFailure
+from gateway.stores.postgres.parcels import PolicyText
 from gateway.stores.postgres.reading import Reading
 from gateway.stores.postgres.returning import opened
 from gateway.stores.postgres.sequencer import check
 from gateway.stores.postgres.spool import Spool
 from gateway.stores.postgres.standing import LEADER_LEASE_S, LEASE_S, SQL, Standing
-from gateway.stores.postgres.writer import Barrier, Batch, Heard, Writer, away
+from gateway.stores.postgres.writer import Barrier, Writer
 from gateway.values import BudgetUnit
 
 EXIT: Final = 70
 """EX_SOFTWARE of sysexits.h: something a restart may or may not cure, and nothing else does."""
 _PSEUDONYMS_US: Final = 31 * 86_400 * 1_000_000
 _WEEK_US: Final = 7 * 86_400 * 1_000_000
-_NEW_CALLS = (ledger.Intent, ledger.Refusal, ledger.CostIntent)
-_ANSWERED = (ledger.Settle, ledger.CostSettle, ledger.PolicyInForce, ledger.Rotation)
 
 
 def never(_team: str) -> bool:
@@ -72,7 +69,7 @@ class Place(Struct, frozen=True, kw_only=True):
     """Holds the spool; the same for the next process of this replica, or it cannot end it."""
     lease_s: float = LEASE_S
     leader_lease_s: float = LEADER_LEASE_S
-    on_failure: Callable[[], Literal["closed", "spool"]] = closed
+    on_failure: OnFailure = closed
     """Whether new calls are let through while the database is away, into the spool."""
 
     def __repr__(self) -> str:
@@ -93,49 +90,29 @@ class State(Struct, frozen=True, kw_only=True):
     """Why this replica could not sequence, last; empty: it could."""
 
 
-class Ledger:
+class Ledger(Line):
     """One replica's ledger. `open` it, `start` it on the loop, `close` it from any thread."""
 
     def __init__(
         self,
-        place: Place,
         given: Standing,
         spool: Spool,
         session: Connection,
         begun: opening.Begun,
+        on_failure: OnFailure,
         pepper_mark: str,
     ) -> None:
+        super().__init__(given, _names(session, given), begun, on_failure)
         self.reading = Reading(given.address)
-        self.replica = begun.replica
-        self._place = place
-        self._standing = given
         self._spool = spool
-        self._seq, self._cost_seq = begun.seq, begun.cost_seq
         self._pepper_mark = pepper_mark
-        month = pseudonyms.month_of(given.now_us() - 86_400 * 1_000_000)
-        self._names = pseudonyms.Names(
-            secret=given.secret,
-            random=given.random,
-            known=[
-                pseudonyms.Salt(principal=principal, month=month, salt=salt)
-                for principal, month, salt in session.execute(SQL["salts_since"], (month,))
-            ],
-        )
         self._apart = pseudonyms.Weekly(given.secret)
-        self._beside: list[PolicyText] = []
-        self._gathering = Gathering(self._send)
         self._leading = Leading(given)
         self._administering = Administering(given)
-        heard = Heard(
-            came=self._came,
-            renamed=self._renamed,
-            appended=self._leading.wake,
-            erased=self._erased,
-        )
+        heard = self._heard(self._leading.wake)
         self._writer = Writer(
             given, spool, session, heard, replica=begun.replica, group_seq=begun.group_seq
         )
-        self._closed = False
         self.commitment = self._names.commitment
         self.weekly = self._names.weekly
 
@@ -188,7 +165,7 @@ class Ledger:
                 check(session, log.origin)
                 spool.belong(log.origin)
                 begun = opening.begin(session, given, spool)
-                made = cls(place, given, spool, session, begun, log.pepper_mark)
+                made = cls(given, spool, session, begun, place.on_failure, log.pepper_mark)
                 stack.pop_all()
         except BaseException:
             spool.close()
@@ -226,44 +203,6 @@ class Ledger:
             problem=self._leading.problem,
         )
 
-    def stamp(self, *, unlinked: bool = False) -> tuple[str, int]:
-        """
-        Return this replica's name and its next sequence number; `append` at once what you stamp.
-
-        Records of unlinked calls have a series of numbers of their own: they are no leaves.
-        """
-        if unlinked:
-            self._cost_seq += 1
-            return self.replica, self._cost_seq
-        self._seq += 1
-        return self.replica, self._seq
-
-    def append(self, record: ledger.Record, *, urgent: bool = True) -> asyncio.Future[str]:
-        """
-        Append a stamped record; done when it is durable, with the promise of its entry.
-
-        One that is not urgent waits some milliseconds at most for others to share an fsync with.
-        While the database is away nothing is promised.
-
-        Raises:
-            LedgerUnavailable: it cannot be kept.
-            InvalidRequest: it is larger than a leaf can be.
-
-        """
-        refused = self._refused(record)
-        if refused is not None:
-            self._give_back(record)
-            raise refused
-        try:
-            return self._gathering.add(record, urgent=urgent)
-        except InvalidRequest:
-            self._give_back(record)
-            raise
-
-    def expedite(self) -> None:
-        """Make everything appended so far durable now."""
-        self._gathering.expedite()
-
     def note(self, record: decision_log.Entry) -> None:
         """Add to the decision log, some time soon."""
         if self._writer.failed is None:
@@ -275,13 +214,13 @@ class Ledger:
 
         `at_us` is when they came into force; the first time counts.
         """
-        self._beside.append(PolicyText(digest, at_us, zlib.compress(msgspec.json.encode(files))))
+        self._texts.append(PolicyText(digest, at_us, zlib.compress(msgspec.json.encode(files))))
         self._put()
 
     def policy_in_force(self, digest: str, files: Sequence[tuple[str, str]]) -> None:
         """Keep the policy files behind a digest, and say in the log that they are in force."""
         at_us = self._standing.now_us()
-        self._beside.append(PolicyText(digest, at_us, zlib.compress(msgspec.json.encode(files))))
+        self._texts.append(PolicyText(digest, at_us, zlib.compress(msgspec.json.encode(files))))
         replica, seq = self.stamp()
         self._put(
             ledger.PolicyInForce(
@@ -396,70 +335,17 @@ class Ledger:
             self._leading.stop()
         finally:
             self._spool.close()
+            self.reading.close()
 
-    def _refused(self, record: ledger.Record) -> GatewayError | None:
-        """Return why a record is not taken now; None: it is."""
-        writer = self._writer
-        if self._closed or not self._gathering.is_started or writer.failed is not None:
-            return writer.failed or away()
-        if writer.away_since_s is None or isinstance(record, _ANSWERED):
-            return None
-        if isinstance(record, _NEW_CALLS) and self._place.on_failure() == "spool":
-            return None
-        return away()
 
-    def _give_back(self, record: ledger.Record) -> None:
-        """Take back the number of a record that is not taken, so that no gap is left."""
-        if isinstance(record, ledger.CostIntent | ledger.CostSettle):
-            self._cost_seq -= record.replica_seq == self._cost_seq
-        else:
-            self._seq -= record.replica_seq == self._seq
-
-    def _put(self, *records: ledger.Record, pepper_mark: str = "") -> None:
-        """Append stamped records, with nobody who waits, whether or not a loop runs."""
-        self._gathering.leave()
-        gathered = Gathered([ledger.encode(each) for each in records], list(records), [])
-        self._writer.queue.put(Batch(gathered, self._take_beside(pepper_mark)))
-
-    def _send(self, gathered: Gathered) -> None:
-        self._writer.queue.put(Batch(gathered, self._take_beside()))
-
-    def _take_beside(self, pepper_mark: str = "") -> Beside:
-        salts, texts = self._names.take_fresh(), self._beside
-        if not (salts or texts or pepper_mark):
-            return parcels.NOTHING
-        self._beside = []
-        return Beside(self._standing.now_us(), salts, texts, pepper_mark)
-
-    def _came(self, gathered: Gathered, came: list[str] | GatewayError) -> None:
-        """Called by the writer: what became of a group."""
-        if gathered.waiting:
-            self._gathering.told(gathered.waiting, came)
-
-    def _renamed(self, old: str, shift: Shift) -> None:
-        """Called by the writer: the series goes on as another."""
-        self._soon(self._rename, old, shift)
-
-    def _rename(self, old: str, shift: Shift) -> None:
-        if self.replica == old:
-            self.replica = shift.replica
-            self._seq -= shift.seq
-            self._cost_seq -= shift.cost_seq
-
-    def _erased(self, marks: set[bytes]) -> None:
-        """Called by the writer: people are to be forgotten."""
-        self._soon(self._forget, marks)
-
-    def _forget(self, marks: set[bytes]) -> None:
-        for principal in self._names.people():
-            if parcels.mark(self._standing.secret, principal) in marks:
-                self._names.forget(principal)
-
-    def _soon(self, work: Callable[..., None], *values: object) -> None:
-        """Do something on the loop."""
-        with contextlib.suppress(RuntimeError):
-            if self._gathering.is_started:
-                self._gathering.loop.call_soon_threadsafe(work, *values)
+def _names(session: Connection, given: Standing) -> pseudonyms.Names:
+    """Return the names that stand for people, with this month's salts."""
+    month = pseudonyms.month_of(given.now_us() - 86_400 * 1_000_000)
+    known = [
+        pseudonyms.Salt(principal=principal, month=month, salt=salt)
+        for principal, month, salt in session.execute(SQL["salts_since"], (month,))
+    ]
+    return pseudonyms.Names(secret=given.secret, random=given.random, known=known)
 
 
 def _resolve(

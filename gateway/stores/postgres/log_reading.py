@@ -7,7 +7,7 @@ intake still are for `reading` to add.
 
 import zlib
 from collections.abc import Generator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
@@ -29,6 +29,8 @@ READ_S: Final = 10.0
 """How long a statement of a question may take."""
 WHOLE_S: Final = 600.0
 """How long one may that reads all there is."""
+IDLE_MAX: Final = 2
+"""Sessions that are kept for the next question."""
 _BY: Final = ("hour", "day", "month", "team", "root_id", "task_id", "model", "decision")
 """What the query `usage` can group by, in its order."""
 
@@ -44,10 +46,20 @@ class LogRow(Struct, frozen=True):
 
 
 class LogReading:
-    """Answers about the log in a database, each in a session of its own."""
+    """Answers about the log in a database, each in a session of its own while it takes."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
+        self._idle: list[Connection] = []
+
+    def __del__(self) -> None:
+        """Give idle sessions back."""
+        self.close()
+
+    def close(self) -> None:
+        """Give idle sessions back; what is asked afterwards has new ones."""
+        while self._idle:
+            self._idle.pop().close()
 
     def log(self) -> LogName:
         """Return which log it is."""
@@ -73,7 +85,9 @@ class LogReading:
     def checkpoints(self, above: int = -1, limit: int = 1000) -> list[tuple[int, str]]:
         """Return the sizes and notes of checkpoints above a size, with their cosignatures."""
         with self._snapshot() as (session, _):
-            return _cosigned(session, session.execute(SQL["checkpoints"], (above, limit)).fetchall())
+            return _cosigned(
+                session, session.execute(SQL["checkpoints"], (above, limit)).fetchall()
+            )
 
     def tile(self, level: int, number: int) -> bytes:
         """Return a tile of hashes as it is packed; raises KeyError when it is not there."""
@@ -166,29 +180,56 @@ class LogReading:
             ]
 
     @contextmanager
-    def _opened(self, statement_s: float = READ_S) -> Generator[Connection]:
+    def _opened(self) -> Generator[Connection]:
         """Give a session that cannot write; what goes wrong with it is LedgerUnavailable."""
-        with (
-            connection.told(self._address, LedgerUnavailable),
-            closing(
-                connection.connect(
-                    self._address, statement_timeout_s=statement_s, idle_timeout_s=WHOLE_S
-                )
-            ) as session,
-        ):
-            session.read_only = True
-            session.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            yield session
+        with connection.told(self._address, LedgerUnavailable):
+            session = self._idle_one() or self._new_one()
+            try:
+                yield session
+            except psycopg.Error:
+                session.close()
+                raise
+            finally:
+                if len(self._idle) < IDLE_MAX and _is_idle(session):
+                    self._idle.append(session)
+                else:
+                    session.close()
 
     @contextmanager
     def _snapshot(self, statement_s: float = READ_S) -> Generator[tuple[Connection, LogRow]]:
-        with self._opened(statement_s) as session, session.transaction():
+        with self._opened() as session, session.patient(statement_s):
             row = session.execute(SQL["log"]).fetchone()
             if row is None:
                 raise LedgerUnavailable(
                     f"the database at {self._address.place} holds no ledger: start a gateway on it"
                 )
             yield session, LogRow(*row[:5])
+
+    def _new_one(self) -> Connection:
+        session = connection.connect(
+            self._address, statement_timeout_s=READ_S, idle_timeout_s=WHOLE_S
+        )
+        session.prepare_threshold = None  # a plan for one question is a bad one for another
+        session.read_only = True
+        session.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        return session
+
+    def _idle_one(self) -> Connection | None:
+        """Return a session that was used before, if it still is one."""
+        while self._idle:
+            session = self._idle.pop()
+            try:
+                session.execute(b"SELECT 1")
+            except psycopg.Error:
+                session.close()
+            else:
+                return session
+        return None
+
+
+def _is_idle(session: Connection) -> bool:
+    status = session.info.transaction_status
+    return not session.closed and status == psycopg.pq.TransactionStatus.IDLE
 
 
 def unpacked(files: bytes) -> list[tuple[str, str]]:

@@ -94,8 +94,7 @@ def _lost(session: Connection, names: Sequence[str]) -> list[str]:
 def _shifts(session: Connection, name: str, lost: Sequence[str]) -> dict[str, Shift]:
     far = [intake.far(session, each) for each in lost]
     return {
-        each: Shift(name, last.seq - 1, last.cost_seq)
-        for each, last in zip(lost, far, strict=True)
+        each: Shift(name, last.seq - 1, last.cost_seq) for each, last in zip(lost, far, strict=True)
     }
 
 
@@ -106,9 +105,7 @@ def _counted(name: str, kept: Sequence[Parcel]) -> Begun:
     return Begun(name, kept[-1].group_seq, len(records) - costs, costs)
 
 
-def _end(
-    session: Connection, standing: Standing, begun: Begun, names: Sequence[str]
-) -> int:
+def _end(session: Connection, standing: Standing, begun: Begun, names: Sequence[str]) -> int:
     """Say how the series before ended, and with which secret this one works; return how often."""
     own: list[ledger.Record] = []
 

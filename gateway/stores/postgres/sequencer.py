@@ -11,7 +11,7 @@ the tree and of the series is right for as long as it may write at all.
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from gateway import ledger
 from gateway.errors import LedgerCorrupt
@@ -31,7 +31,17 @@ SLICE_RECORDS: Final = 1_024
 _GROUPS_MIN, _GROUPS_MAX = 16, 1_024
 
 
-class Deposed(Exception):  # noqa: N818 - it is no error of anybody's
+class _Taken(NamedTuple):
+    """The log's row as a sequencer takes it over."""
+
+    epoch: int
+    size: int
+    retired: int
+    origin: str
+    vkey: str
+
+
+class Deposed(Exception):
     """Another sequencer has taken over: this one may write nothing any more."""
 
 
@@ -59,13 +69,14 @@ class Sequencer:
         with session.transaction():
             row = session.execute(SQL["take_over"]).fetchone()
             assert row is not None
-            self.epoch, self.size, self.retired, origin, vkey = row
-            standing.check_key(vkey)
-            assert origin == standing.origin
+            taken = _Taken(*row)
+            standing.check_key(taken.vkey)
+            self.epoch, self.retired = taken.epoch, taken.retired
+            self.size: int = taken.size
             self.replica = series.sequencer(self.epoch)
             self._tree = tiles.Tree.restore(self.size, self._tile)
-            self.signed_size = check(session, origin)
-            self._begin(vkey)
+            self.signed_size = check(session, taken.origin)
+            self._begin(taken.vkey)
 
     def stamp(self, *, unlinked: bool = False) -> tuple[str, int]:
         """Return the series of this term and its next number, for a record of its own."""
@@ -75,7 +86,8 @@ class Sequencer:
     def slice(self, *, sign: bool = False) -> int:
         """Put some of the intake in order; return how many records, 0 when nothing was there."""
         with self.turn():
-            rows: Any = self._session.execute(SQL["intake"], {"limit": self._groups_max}).fetchall()
+            limit = {"limit": self._groups_max}
+            rows = self._session.execute(SQL["intake"], limit, binary=True).fetchall()
             groups: list[Group] = []
             done: dict[str, int] = {}
             count = 0

@@ -154,10 +154,8 @@ class Writer:
             self._heard.came(gathered, self.failed)
             return
         parcel = self._parcel(gathered, batch.beside)
-        made = self._add(parcel)
-        if made is None:
-            made = self._keep(parcel)
-        self._heard.came(gathered, made)
+        promises = self._add(parcel)
+        self._heard.came(gathered, self._keep(parcel) if promises is None else promises)
 
     def _parcel(self, gathered: Gathered, beside: Beside) -> Parcel:
         records, lines = gathered.records, gathered.lines
@@ -273,7 +271,8 @@ class Writer:
         far = intake.far(session, self.replica)
         self.ordered = far.seq + far.cost_seq
         marks: set[bytes] = set()
-        for self._erased, mark in session.execute(SQL["erased_since"], (self._erased,)):
+        for place, mark in session.execute(SQL["erased_since"], (self._erased,)).fetchall():
+            self._erased = place
             marks.add(mark)
         if marks:
             self._heard.erased(marks)

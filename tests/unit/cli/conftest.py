@@ -4,11 +4,14 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway import cli
+from tests.unit.cli import folders
+from tests.unit.cli.folders import Folder
 
 Command = Callable[..., tuple[int, str, str]]
 
@@ -71,3 +74,15 @@ def run(capsys: pytest.CaptureFixture[str]) -> Command:
         return code, said.out, said.err
 
     return command
+
+
+@pytest.fixture(scope="session")
+def kept_folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    """Return a data folder nobody may change."""
+    return folders.make(tmp_path_factory.mktemp("ledger") / "data")
+
+
+@pytest.fixture
+def ledger_folder(kept_folder: Folder, tmp_path: Path) -> Folder:
+    """Return a data folder of the test's own."""
+    return kept_folder.copy(tmp_path / "data")

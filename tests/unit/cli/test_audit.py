@@ -45,14 +45,14 @@ def test_every_filter_reaches_the_gateway(run: Command, scripted: Scripted) -> N
 
     code, _, err = run(
         "audit", "query", "--task", "PROJ-1", "--team", "t", "--principal", "alice", "--model", "m",
-        "--decision", "refused", "--since", "7d", "--until", "1d", "--limit", "5",
+        "--decision", "refused", "--rule", "r", "--since", "7d", "--until", "1d", "--limit", "5",
         "--reveal", "ticket SEC-42", **auditor(scripted),
     )  # fmt: skip
 
     assert (code, err) == (0, "goodgate: nothing in the ledger matches\n")
     asked = scripted.asked[0][0]
     assert asked.startswith("GET /api/audit/entries?task=PROJ-1&team=t&principal=alice&model=m")
-    assert asked.endswith("since=7d&until=1d&limit=5&reveal=ticket+SEC-42")
+    assert asked.endswith("rule=r&since=7d&until=1d&limit=5&reveal=ticket+SEC-42")
 
 
 def test_json_is_an_array_of_entries(run: Command, scripted: Scripted) -> None:
@@ -147,10 +147,10 @@ def test_a_reveal_from_a_folder_is_recorded_with_the_account_behind_it(
     code, _, _ = run("audit", "query", "--reveal", "ticket SEC-42", "--data", str(folder))
 
     connection = ledger_file.open_to_read(folder)
-    lines = [row[2] for row in connection.execute(ledger_file.SQL["all_intake"])]
+    blobs = [row[2] for row in connection.execute(ledger_file.SQL["all_intake"])]
     connection.close()
     assert code == 0
-    (recorded,) = (ledger.decode(line) for line in lines)
+    _, recorded, _ = (ledger.decode(line) for line in blobs[0].split(b"\n"))
     assert isinstance(recorded, ledger.Reveal)
     assert recorded.reason == "ticket SEC-42"
     assert recorded.auditor.startswith("os:")

@@ -1,14 +1,16 @@
 """Unlinked cost, folded into hours."""
 
+from collections.abc import Container
 from decimal import Decimal
+from itertools import count
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import ledger
 from gateway.ledger import hours
-from gateway.ledger.hours import Fold, HourSum
-from tests.stores.ledgers import cost_intent, cost_settle
+from gateway.ledger.hours import Fold, HourKey, HourSum
+from tests.stores.ledgers import HOUR, cost_intent, cost_settle
 
 
 def nothing_open(_: str) -> None:
@@ -64,3 +66,53 @@ def test_what_hours_came_to_is_counted_by_team_and_model() -> None:
     assert hours.spent(sums, end_us - 1, [], "cost_usd") == [((), 250_000_000)]
     assert hours.spent(sums, end_us, [], "cost_usd") == []
     assert hours.spent(sums, 0, ["team", "task_id"], "calls") == []
+
+
+def test_an_hour_is_closed_two_minutes_after_its_end() -> None:
+    assert not hours.is_closed(HOUR, HOUR + 3_719)
+    assert hours.is_closed(HOUR, HOUR + 3_720)
+
+
+def leaves(sums: dict[HourKey, HourSum], small: Container[str] = ()) -> list[ledger.CostHour]:
+    numbers = count(5)
+    return hours.leaves(
+        HOUR,
+        sums,
+        first_n=2,
+        stamp=lambda: ("s1", next(numbers)),
+        is_small=lambda team: team in small,
+    )
+
+
+def test_an_hour_becomes_one_leaf_with_small_teams_together() -> None:
+    sums = {
+        HourKey(HOUR, "b", "m", "unknown"): HourSum(2, 1, 30, Decimal("0.10")),
+        HourKey(HOUR, "tiny", "m", "unknown"): HourSum(1, 0, 5, Decimal("0.2")),
+        HourKey(HOUR, "a", "m", "unknown"): HourSum(1, 0, 7, Decimal("0.3")),
+        HourKey(HOUR, "small", "m", "unknown"): HourSum(3, 3, 0, Decimal(0)),
+    }
+    [leaf] = leaves(sums, {"tiny", "small"})
+    assert leaf.attempt_id == f"hour_{HOUR}"
+    assert (leaf.hour, leaf.n, leaf.replica, leaf.replica_seq) == (HOUR, 2, "s1", 5)
+    assert leaf.rows == (
+        ledger.CostRow("(small teams)", "m", "unknown", 4, 3, 5, "0.2"),
+        ledger.CostRow("a", "m", "unknown", 1, 0, 7, "0.3"),
+        ledger.CostRow("b", "m", "unknown", 2, 1, 30, "0.10"),
+    )
+    assert sums[HourKey(HOUR, "tiny", "m", "unknown")].calls == 1
+    assert leaves({}) == []
+
+
+@given(st.lists(st.integers(1, 256), min_size=1, max_size=900))
+def test_overlong_hours_are_several_leaves_that_add(sizes: list[int]) -> None:
+    sums = {
+        HourKey(HOUR, "team", f"{number:04}" + "ä" * size, "unknown"): HourSum(
+            number + 1, 0, number, Decimal(number) / 1_000
+        )
+        for number, size in enumerate(sizes)
+    }
+    made = leaves(sums)
+    assert all(len(ledger.encode(leaf)) <= ledger.LEAF_BYTES_MAX for leaf in made)
+    assert [leaf.n for leaf in made] == list(range(2, 2 + len(made)))
+    assert [leaf.replica_seq for leaf in made] == list(range(5, 5 + len(made)))
+    assert hours.summed((leaf.hour, row) for leaf in made for row in leaf.rows) == sums

@@ -5,8 +5,10 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.ledger import pseudonyms
+from gateway import ledger
+from gateway.ledger import decision_log, pseudonyms
 from gateway.ledger.pseudonyms import Names, Salt
+from tests.stores.ledgers import decision
 
 NOVEMBER_US = 1_795_000_000_000_000
 DAY_US = 86_400_000_000
@@ -71,3 +73,26 @@ def test_names_never_show_the_person(person: str, at_us: int) -> None:
     for made in (held.commitment(person, at_us), held.weekly(person, at_us)):
         assert set(made) <= set("0123456789abcdef")
         assert len(made) in (32, 16)
+
+
+def test_whoever_is_forgotten_has_a_fresh_salt_the_next_time() -> None:
+    held = names()
+    alice, bob = (held.commitment(name, NOVEMBER_US) for name in ("alice", "bob"))
+    held.forget("alice")
+    assert [each.principal for each in held.take_fresh()] == ["bob"]
+    assert held.commitment("bob", NOVEMBER_US) == bob
+    assert held.commitment("alice", NOVEMBER_US) != alice
+    assert [each.principal for each in held.take_fresh()] == ["alice"]
+
+
+def test_only_the_lines_of_a_person_are_blanked_and_with_as_many_zeros() -> None:
+    facts = {"principal.id": "a" * 16, "principal.key_id": "b" * 16, "call.model": "b" * 16}
+    line = ledger.encode(decision(1, principal="a" * 16, facts=facts))
+    blank = pseudonyms.blanked(line, ["c" * 16, "a" * 16])
+    assert len(blank) == len(line)
+    found = decision_log.entry(blank)
+    assert isinstance(found, ledger.DecisionRecord)
+    assert found.principal == found.facts["principal.id"] == found.facts["principal.key_id"]
+    assert found.principal == "0" * 16
+    assert found.facts["call.model"] == "b" * 16
+    assert pseudonyms.blanked(line, ["c" * 16]) == line

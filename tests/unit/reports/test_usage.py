@@ -61,7 +61,25 @@ def test_one_person_is_asked_for_only_with_a_reveal(store: MemoryLedger) -> None
 def test_unlinked_cost_names_hour_team_model_and_reason(store: MemoryLedger) -> None:
     store.add(cost_intent(1))
     store.add(cost_settle(1))
-    [row] = reports.unlinked(store, ledger.Query())
+    [row] = reports.unlinked(store, ledger.Query(), lambda _: False)
     assert tuple(row) == tuple(reports.UNLINKED)
     assert row["hour"] == "2026-11-18T11:00:00.000000Z"
     assert (row["calls"], row["tokens"], row["cost_usd"]) == (1, 30, "0.1")
+
+
+def test_rows_of_small_teams_are_one_and_the_limit_counts_what_is_shown() -> None:
+    store = MemoryLedger()
+    teams = ["a", "b", "big", "c"]
+    for number, team in enumerate(teams):
+        store.add(cost_intent(number, team=team))
+        store.add(cost_settle(number))
+
+    rows = reports.unlinked(store, ledger.Query(limit=2), lambda team: team != "big")
+    asked = ledger.Query(team="(small teams)")
+
+    assert [(row["team"], row["calls"], row["cost_usd"]) for row in rows] == [
+        ("(small teams)", 3, "0.3"),
+        ("big", 1, "0.1"),
+    ]
+    assert reports.unlinked(store, asked, lambda team: team != "big") == rows[:1]
+    assert reports.unlinked(store, ledger.Query(team="a"), lambda team: team != "big") == []
