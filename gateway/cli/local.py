@@ -7,6 +7,7 @@ because it is the same code.
 """
 
 import asyncio
+import contextlib
 import os
 import pwd
 import secrets as random
@@ -103,12 +104,15 @@ class Local:
     async def _answer(
         self, registry: Registry, route: tuple[str, str], ask: Ask
     ) -> Any:  # what a route answers with
-        reading = stores.opened(self._where)
-        if not self._changes(route, ask):
-            return await api_table.perform(self._api(registry, reading, route, None), route, ask)
-        with stores.to_write(self._where, self._settings, self._clock) as changed:
-            changed.start(asyncio.get_running_loop())
-            return await api_table.perform(self._api(registry, reading, route, changed), route, ask)
+        with contextlib.ExitStack() as held:
+            reading = held.enter_context(stores.to_read(self._where))
+            changed: stores.Ledger | None = None
+            if self._changes(route, ask):
+                opened = stores.to_write(self._where, self._settings, self._clock)
+                changed = held.enter_context(opened)
+                changed.start(asyncio.get_running_loop())
+            api = self._api(registry, reading, route, changed)
+            return await api_table.perform(api, route, ask)
 
     def _changes(self, route: tuple[str, str], ask: Ask) -> bool:
         """Return whether the ledger is written as a server writes it."""

@@ -100,12 +100,13 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._on_listening = on_listening
 
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]  # narrower than uvicorn needs
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Bind, then say so."""
-        await super().startup(sockets=sockets)  # type: ignore[arg-type]  # passed through
+        await super().startup(sockets=sockets)
         if self.started and self.servers:
-            bound = sockets or self.servers[0].sockets
-            host, port = bound[0].getsockname()[:2]  # type: ignore[attr-defined]  # as uvicorn has it
+            bound = sockets[0] if sockets else self.servers[0].sockets[0]
+            address: tuple[str, int] = bound.getsockname()[:2]
+            host, port = address
             shown = f"[{host}]" if ":" in host else host
             self._on_listening(f"http://{shown}:{port}")
 

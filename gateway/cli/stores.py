@@ -150,6 +150,18 @@ def opened(where: Where) -> Reading:
 
 
 @contextlib.contextmanager
+def to_read(where: Where) -> Generator[Reading]:
+    """Yield the ledger of some stores, as it is read; a database's sessions are given back."""
+    found = opened(where)
+    try:
+        yield found
+    finally:
+        close: Callable[[], None] | None = getattr(found, "close", None)
+        if close is not None:
+            close()
+
+
+@contextlib.contextmanager
 def to_write(where: Where, settings: Settings, clock: Callable[[], float]) -> Generator[Ledger]:
     """
     Yield the ledger of some stores, to be changed by a command as its server would.
@@ -161,6 +173,8 @@ def to_write(where: Where, settings: Settings, clock: Callable[[], float]) -> Ge
     # The composition root knows how stores are opened; it is imported where one is.
     from gateway.app import stores  # noqa: PLC0415  # as said
 
+    if not where.database:
+        os.close(hold(where.folder or _HERE))
     options = msgspec.structs.replace(
         settings, data=where.folder, database_url=where.database, worker=0
     )
@@ -170,8 +184,6 @@ def to_write(where: Where, settings: Settings, clock: Callable[[], float]) -> Ge
         ledger_key=_needed_key(where, settings),
         previous_key=_key(where, PREVIOUS_KEY, settings.ledger_key_previous),
     )
-    if not where.database:
-        os.close(hold(where.folder or _HERE))
     with tempfile.TemporaryDirectory(prefix="goodgate-") as mine:
         folders = (where.folder or _HERE, Path(mine))
         held = stores.opened(options, folders, own, clock=clock, on_failure=lambda: "closed")

@@ -9,7 +9,7 @@ bytes under one (attempt, kind, n), or under a number its series used before, ar
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from operator import attrgetter
-from typing import Any, Final, TypeAlias, get_args
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -40,7 +40,6 @@ _COSTS = (CostIntent, CostSettle)
 _BEGINNINGS = (Intent, Refusal)
 _ENDS = (Settle, Adjust)
 _OF_CALLS = (*_BEGINNINGS, *_ENDS)
-_OTHERS = (Adjust, *get_args(Happening))
 
 
 class Series(Struct):
@@ -171,10 +170,12 @@ def wanted(groups: Iterable[Group]) -> Wanted:
             replicas[record.replica] = None
             if isinstance(record, _OF_CALLS):
                 attempts[record.attempt_id] = None
-            if isinstance(record, _OTHERS):
+                if isinstance(record, Adjust):
+                    others.append(unique(record))
+            elif not isinstance(record, _COSTS):
                 others.append(unique(record))
-            if isinstance(record, ReplicaEnd):
-                replicas[record.ended] = None
+                if isinstance(record, ReplicaEnd):
+                    replicas[record.ended] = None
     return Wanted(list(attempts), others, list(replicas))
 
 

@@ -213,9 +213,11 @@ class MemoryLog:
             raise ConfigError(f"calls below entry {size} are under way")
         if any(hour * 1_000_000 <= last_us for hour in waiting):
             raise ConfigError(f"unlinked cost of the time before entry {size} is in no entry yet")
-        read = self._tiles.__getitem__
-        root = tiles.Reader(self._tree.size, lambda *place: read(place)).root(size)
+        root = tiles.Reader(self._tree.size, self._packed).root(size)
         return notes.to_base64(root)
+
+    def _packed(self, level: int, number: int) -> bytes:
+        return self._tiles[level, number]
 
     def _drop(self, size: int) -> None:
         """Drop the leaves below an index, and the rows of their calls."""

@@ -24,6 +24,8 @@ from gateway.ledger.proofs import Receipt
 
 SUFFIX = ".tlog-proof"
 FILE_BYTES_MAX = 1_000_000
+_LAST_S = 253_402_300_799
+"""The end of the year 9999: no later moment can be written."""
 _HEADER = re.compile(r"^\s*(?:x-goodgate-receipt:)?\s*(v=1;.*?)\s*$", re.IGNORECASE | re.MULTILINE)
 _NOT_YET = frozenset((NotFound.code, ReceiptPending.code))
 
@@ -120,7 +122,7 @@ def _redeem(  # what a promise says, and what to do with its receipt
         if error.code not in _NOT_YET:
             raise
         is_due = promised.by_s < now_s
-        by = projection.iso(promised.by_s * 1_000_000)
+        by = projection.iso(min(promised.by_s, _LAST_S) * 1_000_000)
         said = f"it was due by {by}, and the log does not show the entry: {error}"
         if not is_due:
             said = f"not kept yet; it is due by {by}: {error}"
