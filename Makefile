@@ -10,7 +10,7 @@ INSTALL := $(PYTHON) requirements/install.py
 ROOMS := gateway/wire/*,gateway/identity.py,gateway/tasks/*,gateway/likeness/*,gateway/policy/**/*,gateway/policy/*,gateway/quota/*,gateway/rehearsal/**/*,gateway/rehearsal/*,gateway/metering/*,gateway/ledger/*,gateway/documents/*,gateway/values/*,gateway/errors.py,gateway/pipeline.py,gateway/passage.py,gateway/repeats.py,gateway/linking.py,gateway/planning.py,gateway/sharing/*
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check fix bench coverage lock clean
+.PHONY: help run demo install test soak check fix bench coverage lock clean
 
 help: ## Say what there is to make.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,10 +23,19 @@ demo: ## A minute of honest and silly traffic; raw counting beside what Goodgate
 	@$(INSTALL) $(VENV) requirements/run.txt --also requirements/test.txt --package
 	@$(BIN)/goodgate demo $(ARGS)
 
+install: ## Make the environments the tests and checks run in.
+	@$(INSTALL) $(VENV) requirements/test.txt --package
+	@$(INSTALL) $(VENV_OPENAI3) requirements/openai3.txt
+
 test: ## Run every test (ARGS="tests/unit -k name" for some).
 	@$(INSTALL) $(VENV) requirements/test.txt --package
 	@$(INSTALL) $(VENV_OPENAI3) requirements/openai3.txt
 	@$(BIN)/python -m pytest -q $(ARGS)
+
+soak: ## Long runs of the faults: 2,000 kills of the gateway, 20,000 power cuts.
+	@$(INSTALL) $(VENV) requirements/test.txt --package
+	@GOODGATE_KILLS=2000 GOODGATE_CUTS=20000 GOODGATE_CRASHES=200 \
+	  $(BIN)/python -m pytest -q -s tests/faults tests/live/test_kill.py $(ARGS)
 
 check: ## Format, lint, doors, types, docstrings: in the order that fails fastest.
 	@$(INSTALL) $(VENV) requirements/test.txt --package

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import likeness, measures, peers, report
+from benchmarks import ledger, likeness, measures, peers, report
 from benchmarks.contenders import Contender, Site, start_bare, start_provider, start_valkey
 from benchmarks.measures import ONLY
 from benchmarks.programs import cores
@@ -25,6 +25,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     if args.only == ["likeness"]:  # needs no contender: nothing else has to be started
         return likeness.main(["--per-kind", "20"])
+    if args.only == ["ledger"]:
+        return ledger.main(["--entries", str(args.entries)])
     with tempfile.TemporaryDirectory(prefix="goodgate-bench-") as name:
         if args.profile:
             return _profile(Path(name), args)
@@ -32,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     report.show(figures)
     if not args.only:
         likeness.main(["--only", "speed"])
+        ledger.main(["--entries", str(args.entries)])
     if args.json:
         args.json.write_bytes(msgspec.json.format(msgspec.json.encode(figures)))
     return 0
@@ -43,7 +46,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--peers", action="store_true", help="LiteLLM and Portkey beside it")
     parser.add_argument(
-        "--only", choices=(*ONLY, "likeness"), action="append", help="one measurement (repeat)"
+        "--only",
+        choices=(*ONLY, "likeness", "ledger"),
+        action="append",
+        help="one measurement (repeat)",
+    )
+    parser.add_argument(
+        "--entries", type=int, default=1_000_000, help="calls auditors ask about (%(default)s)"
     )
     parser.add_argument("--bare-only", action="store_true", help="leave the gateway out")
     parser.add_argument("--json", type=Path, metavar="FILE")

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -25,12 +25,15 @@ class Contender(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] = {}
 
 
-def start_provider(folder: Path, *, core: int, events: int, interval_ms: float) -> Contender:
+def start_provider(
+    folder: Path, *, core: int, events: int, interval_ms: float, latency_ms: float = 0
+) -> Contender:
     """Start the provider everything else forwards to; called itself, it is `direct`."""
     program = Program(
         [
             *(sys.executable, "-m", "benchmarks.provider"),
             *("--events", str(events), "--interval-ms", str(interval_ms)),
+            *("--latency-ms", str(latency_ms)),
         ],
         core=core,
         ready=r"listening on port (\d+)",
@@ -95,12 +98,19 @@ class Site:
         )
         self._key = json.loads(made)["key"]
 
-    def start(self, *, core: int, profile: Path | None = None, redis_url: str = "") -> Contender:
+    def start(
+        self,
+        *,
+        core: int,
+        profile: Path | None = None,
+        redis_url: str = "",
+        module: Sequence[str] = ("gateway",),
+    ) -> Contender:
         """Start the gateway, everything on; under cProfile when a file for it is given."""
         prefix = ["-m", "cProfile", "-o", str(profile)] if profile else []
         program = Program(
             [
-                *(sys.executable, *prefix, "-m", "gateway", "serve"),
+                *(sys.executable, *prefix, "-m", *module, "serve"),
                 *("--config", str(self._config), "--policies", str(self._policies)),
                 *("--data", str(self._data), "--host", "127.0.0.1", "--port", "0"),
             ],

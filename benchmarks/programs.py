@@ -116,8 +116,8 @@ class Program:
         self._ready.set()
 
 
-def run(argv: Sequence[str], *, core: int, within_s: float) -> str:
-    """Run a program on a core to its end and return what it printed."""
+def run(argv: Sequence[str], *, core: int | None, within_s: float) -> str:
+    """Run a program to its end, on one core or (None) on any, and return what it printed."""
     process = _spawn(argv, core, None, stderr=None)
     try:
         printed, _ = process.communicate(timeout=within_s)
@@ -131,13 +131,13 @@ def run(argv: Sequence[str], *, core: int, within_s: float) -> str:
 
 def _spawn(
     argv: Sequence[str],
-    core: int,
+    core: int | None,
     env: Mapping[str, str] | None,
     stderr: int | None = subprocess.STDOUT,
 ) -> "subprocess.Popen[str]":
     """Start a program on a core: it inherits the affinity this thread has for a moment."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, before if core is None else {core})
     try:
         return subprocess.Popen(
             argv,

@@ -1,9 +1,9 @@
 """
-A provider that answers at once, so that it is never what is measured.
+A provider that answers at once, so that it is never what is measured; or after a fixed time.
 
-`python -m benchmarks.provider --events N --interval-ms MS`. It speaks just enough of
-`/chat/completions`: a fixed reply of about 600 bytes, or a stream of N events, each in
-a write of its own and MS apart, as a model makes them.
+`python -m benchmarks.provider --events N --interval-ms MS --latency-ms MS`. It speaks just
+enough of `/chat/completions`: a fixed reply of about 600 bytes, or a stream of N events, each
+in a write of its own and MS apart, as a model makes them.
 """
 
 import argparse
@@ -63,10 +63,11 @@ _END = _event(None) + b"0\r\n\r\n"
 class FastProvider(asyncio.Protocol):
     """One connection: requests in, canned replies out."""
 
-    def __init__(self, events: int, interval_s: float) -> None:
-        """Answer streams with `events` events, `interval_s` apart."""
+    def __init__(self, events: int, interval_s: float, latency_s: float) -> None:
+        """Answer streams with `events` events, `interval_s` apart; `latency_s` after the call."""
         self._events = events
         self._interval_s = interval_s
+        self._latency_s = latency_s
         self._parser = httptools.HttpRequestParser(self)
         self._body = b""
 
@@ -85,6 +86,14 @@ class FastProvider(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Answer it."""
         body, self._body = self._body, b""
+        if self._latency_s:
+            asyncio.get_running_loop().call_later(self._latency_s, self._answer, body)
+        else:
+            self._answer(body)
+
+    def _answer(self, body: bytes) -> None:
+        if self._transport.is_closing():
+            return
         if b'"stream":true' in body or b'"stream": true' in body:
             self._transport.write(_STREAM_HEAD)
             self._tell(self._events, usage=b"include_usage" in body)
@@ -102,9 +111,11 @@ class FastProvider(asyncio.Protocol):
         asyncio.get_running_loop().call_later(self._interval_s, later)
 
 
-async def _serve(events: int, interval_s: float) -> None:
+async def _serve(events: int, interval_s: float, latency_s: float) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: FastProvider(events, interval_s), "127.0.0.1", 0)
+    server = await loop.create_server(
+        lambda: FastProvider(events, interval_s, latency_s), "127.0.0.1", 0
+    )
     print(f"provider: listening on port {server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()
 
@@ -114,8 +125,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.provider")
     parser.add_argument("--events", type=int, default=300)
     parser.add_argument("--interval-ms", type=float, default=2.0)
+    parser.add_argument("--latency-ms", type=float, default=0.0)
     args = parser.parse_args()
-    uvloop.run(_serve(args.events, args.interval_ms / 1000))
+    uvloop.run(_serve(args.events, args.interval_ms / 1000, args.latency_ms / 1000))
 
 
 if __name__ == "__main__":

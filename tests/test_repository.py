@@ -144,5 +144,13 @@ def test_the_licence_is_the_apache_licence_whole() -> None:
 def test_ci_runs_what_people_run() -> None:
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & 0o111, "chmod +x .ci/run"
-    lines = script.read_text(encoding="utf-8").splitlines()
-    assert lines[-2:] == ["make check", "make test"]
+    lanes = script.read_text(encoding="utf-8").partition("make install\n")[2]
+    made = re.findall(r"^\s*make (\w+)(?: ARGS=\"(.*)\")?", lanes, re.MULTILINE)
+    assert [target for target, _ in made] == ["test", "check", "test"]
+    here, _, elsewhere = (arguments.split() for _, arguments in made)
+    assert {f"--ignore={folder}" for folder in ["tests/unit", *here]} == set(elsewhere)
+
+
+def test_what_ci_leaves_to_make_check_is_run_there() -> None:
+    recipe = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\ncheck:")[2]
+    assert re.search(r"-m pytest -q tests/unit$", recipe.partition("\n\n")[0], re.MULTILINE)

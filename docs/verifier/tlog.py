@@ -117,7 +117,7 @@ def checkpoint_of(whole: object, origin: str) -> Checkpoint:
 def proof_of(text: str, origin: str) -> tuple[bytes | None, int, list[bytes], Checkpoint]:
     """Return the hash of the entry (when it is there), index, path and checkpoint of a receipt."""
     number, line = "(0|[1-9][0-9]{0,18})", r"(?:[A-Za-z0-9+/]{43}=\n)"
-    lines = rf"c2sp.org/tlog-proof@v1\n(?:extra (\S+)\n)?index {number}\n({line}*)\n(.*)"
+    lines = rf"c2sp\.org/tlog-proof@v1\n(?:extra (\S+)\n)?index {number}\n({line}*)\n(.*)"
     found = re.fullmatch(lines, text, re.DOTALL)
     if not found:
         raise ValueError("not a receipt")

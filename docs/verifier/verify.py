@@ -25,7 +25,7 @@ Read = Callable[[str], bytes]
 STR = r'[^"\\\x00-\x1f]*+(?:\\(?:["\\bfnrt]|u00(?:0[0-7bef]|1[0-9a-f]))[^"\\\x00-\x1f]*+)*+'
 INT = r"(?:0|-?(?:[1-9][0-9]{0,14}|[1-8][0-9]{15}))"
 ROW = rf'\["{STR}","{STR}","{STR}",{INT},{INT},{INT},"{STR}"\]'
-TYPES = {"#": INT, "!": "true|false", "?": f'"{STR}"|null', "#?": f"{INT}|null"}
+TYPES = {"#": INT, "~": "[12]", "!": "true|false", "?": f'"{STR}"|null', "#?": f"{INT}|null"}
 TYPES |= {"*": rf'\[(?:"{STR}"(?:,"{STR}")*+)?\]', "**": rf"\[(?:{ROW}(?:,{ROW})*+)?\]"}
 CALL = """catalogue cluster? evidence likeness? model_requested policy principal received_at_us#
  request_id root_id route rules* stream! task_id task_source team tenant """
@@ -50,7 +50,7 @@ USED = "attempt_id n policy replica replica_seq request_id schema"
 SHAPES: dict[str, re.Pattern[str]] = {}
 for kind, fields in KINDS.items():
     found = [f'"kind":"(?P<kind>{kind})"']
-    for field in f"{fields} attempt_id n# replica replica_seq# schema#".split():
+    for field in f"{fields} attempt_id n# replica replica_seq# schema~".split():
         name, mark, words = re.findall(r"([a-z0-9_]+)([^a-z=]*)=?(.*)", field)[0]
         group = f"?P<{name}>" if name in USED or len(fields) < 80 else "?:"
         value = f"({group}{TYPES.get(mark) or words or STR})"
@@ -88,7 +88,7 @@ class Log:
             need(not self.begun and kind in "intent settle refusal reveal", "schema 1, too late")
             self.old.add(name)
         else:
-            need(e["schema"] == "2" and name not in self.silent, f"series {name} had ended")
+            need(name not in self.silent, f"series {name} had ended")
             fits = number == last + 1 or (self.first and not last and number > 1)
             need(fits, f"number {number} of series {name}, which had come to {last}")
             need((kind == "replica_start") == (number == 1), "a series has one start, as number 1")

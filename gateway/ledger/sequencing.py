@@ -8,13 +8,13 @@ bytes under one (attempt, kind, n), or under a number its series used before, ar
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from operator import attrgetter
 from typing import Any, Final, TypeAlias
 
 import msgspec
 from msgspec import Struct
 
 from gateway.ledger import codec
+from gateway.ledger.call_rows import CallRow, figures, row_of, sum_key
 from gateway.ledger.codec import LEAF_BYTES_MAX, Happening, Leaf, Record
 from gateway.ledger.entry import (
     SCHEMA_VERSION,
@@ -27,7 +27,7 @@ from gateway.ledger.entry import (
 )
 from gateway.ledger.happenings import ReplicaEnd
 from gateway.ledger.merkle import leaf_hash
-from gateway.ledger.rollups import RollupKey, Rollups, RollupSum, figures_of, key_of
+from gateway.ledger.rollups import Rollups, RollupSum, figures_of, key_of
 
 Unique: TypeAlias = tuple[str, str, int]
 """Attempt, kind (of intents and refusals: `call`) and n."""
@@ -48,38 +48,6 @@ class Series(Struct):
     last_seq: int = 0
     last_cost_seq: int = 0
     ended: bool = False
-
-
-class CallRow(Struct):
-    """A call as auditors ask for it: one row of `entry`, which the leaves can rebuild."""
-
-    index_intent: int
-    """The refusal's, for a refused call."""
-    attempt_id: str
-    received_at_us: int
-    principal: str
-    team: str
-    tenant: str
-    task_id: str
-    root_id: str
-    model_requested: str
-    model_served: str
-    """Empty for a refused call."""
-    provider: str
-    decision: str
-    rules: tuple[str, ...]
-    replica: str
-    """Whose call it is: when that is gone, the call is given up as lost."""
-    index_settle: int | None = None
-    """None while the call is open; of the last adjust, when there is one."""
-    completion: str = ""
-    adjusts: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_write_tokens: int = 0
-    reasoning_tokens: int = 0
-    cost_nano_usd: int = 0
 
 
 class Group(Struct, frozen=True):
@@ -235,7 +203,7 @@ class _Work:
             return
         if not self._is_next(line, record, series):
             return
-        made.rows[record.attempt_id] = _row(record, self._add(line))
+        made.rows[record.attempt_id] = row_of(record, self._add(line))
         key = key_of(record)
         made.rollups.begin(key, record.rules)
         self._sums[record.attempt_id] = made.rollups.at(key)
@@ -270,7 +238,7 @@ class _Work:
             self._plan.set_aside.append(("adjusts no settle", line))
         elif self._is_next(line, record, series):
             under = self._under(row)
-            under.add(_figures_of_row(row), -1)
+            under.add(figures(row), -1)
             index = self._plan.others[key] = self._add(line)
             row.adjusts = record.n
             self._settle(record, row, index)
@@ -333,7 +301,7 @@ class _Work:
             self._plan.set_aside.append(("other bytes", line))
 
     def _under(self, row: CallRow) -> RollupSum:
-        return self._sums.get(row.attempt_id) or self._plan.rollups.at(_key_of_row(row))
+        return self._sums.get(row.attempt_id) or self._plan.rollups.at(sum_key(row))
 
     def _series(self, replica: str) -> Series:
         found = self._touched.get(replica)
@@ -365,8 +333,6 @@ class _Work:
 _OF_SETTLE: Sequence[str] = tuple(
     name for name in Settle.__struct_fields__ if name not in ("kind", "n")
 )
-_OF_INTENT = attrgetter(*CallRow.__struct_fields__[1:14])
-_OF_REFUSAL = attrgetter(*CallRow.__struct_fields__[1:9])
 
 
 def _adjust(record: Settle, row: CallRow) -> Adjust:
@@ -374,31 +340,4 @@ def _adjust(record: Settle, row: CallRow) -> Adjust:
         n=row.adjusts + 1,
         reason=LATE,
         **{name: getattr(record, name) for name in _OF_SETTLE},
-    )
-
-
-def _row(call: Intent | Refusal, index: int) -> CallRow:
-    if isinstance(call, Intent):
-        return CallRow(index, *_OF_INTENT(call))
-    values: list[Any] = [index, *_OF_REFUSAL(call), "", "", "refused", call.rules, call.replica]
-    row = CallRow(*values)
-    row.index_settle = index
-    return row
-
-
-def _key_of_row(row: CallRow) -> RollupKey:
-    hour = row.received_at_us // 3_600_000_000 * 3_600
-    return RollupKey(hour, row.team, row.root_id, row.task_id, row.model_served, row.decision)
-
-
-def _figures_of_row(row: CallRow) -> RollupSum:
-    return RollupSum(
-        settled=1,
-        failed=int(row.completion != "complete"),
-        input_tokens=row.input_tokens,
-        output_tokens=row.output_tokens,
-        cache_read_tokens=row.cache_read_tokens,
-        cache_write_tokens=row.cache_write_tokens,
-        reasoning_tokens=row.reasoning_tokens,
-        cost_nano_usd=row.cost_nano_usd,
     )

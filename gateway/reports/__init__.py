@@ -7,7 +7,7 @@ Reports show no ranking of people, and merge rows of teams that are as good as p
 
 from gateway.reports.closing import closed_below
 from gateway.reports.forms import csv_text, table_text
-from gateway.reports.log_files import Files, LogFiles, manifest, note_of
+from gateway.reports.log_files import Files, LogFiles, note_of, signed_manifest
 from gateway.reports.periods import moment_us
 from gateway.reports.receipts import Which, receipt
 from gateway.reports.store import Store
@@ -27,10 +27,10 @@ __all__ = [
     "columns",
     "csv_text",
     "entries",
-    "manifest",
     "moment_us",
     "note_of",
     "receipt",
+    "signed_manifest",
     "small",
     "summed",
     "table_text",

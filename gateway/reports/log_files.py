@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from gateway import ledger
-from gateway.errors import NotFound
+from gateway.errors import ConfigError, NotFound
 from gateway.ledger import checkpoints, notes, tiles
 from gateway.reports.store import Log
 
@@ -133,6 +133,25 @@ def manifest(files: Files, size: int, signer: notes.Signer) -> str:
     verifier = signer.verifier
     signature = (verifier.name, verifier.key_id, signer.sign_bytes(text.encode()))
     return notes.Note(text=text, signatures=(signature,)).encode()
+
+
+def signed_manifest(files: LogFiles, signers: Iterable[notes.Signer]) -> str:
+    """
+    Return the manifest of a store's log, by the key that was in use at its size.
+
+    Raises:
+        ConfigError: that is not among the signers, which are told the newest first.
+
+    """
+    note = notes.Note.parse(files.note)
+    # A key that was replaced signs no later log, and the next one no earlier.
+    signer = next((each for each in signers if note.signed_by(each.verifier)), None)
+    if signer is None:
+        raise ConfigError(
+            "the key that signed this checkpoint is not here, so no manifest can be signed: set"
+            " GOODGATE_LEDGER_KEY, or ask a running gateway"
+        )
+    return manifest(files, files.size, signer)
 
 
 def note_of(log: Log, size: int) -> str | None:

@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from gateway import __version__, ledger
+from gateway.errors import InvalidRequest
 from gateway.ledger import decision_log, hours, projection, pseudonyms, series
+from gateway.ledger.call_rows import CallRow
 from gateway.ledger.decision_log import Entry, Page
 from gateway.ledger.hours import HourKey, HourSum
-from gateway.ledger.sequencing import CallRow
 from gateway.stores import promising
 from gateway.stores.memory_log import MemoryLog
 from gateway.values import BudgetUnit
@@ -69,8 +70,11 @@ class MemoryLedger(MemoryLog):
         """Append a stamped record; done with the promise of its entry."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[str] = loop.create_future()
-        self.add(record)
         line, by_s = ledger.encode(record), int(self._clock()) + PROMISE_S
+        if len(line) > ledger.LEAF_BYTES_MAX:
+            self._seq -= 1  # it is given back, so that no gap is left
+            raise InvalidRequest(f"an entry has up to {ledger.LEAF_BYTES_MAX} bytes: send less")
+        self.add(record)
         origin = self._signer.verifier.name
         [promise] = promising.promised(self._signer, origin, by_s, [line], [record])
         # Done a turn later, as with a real ledger: a cancellation needs somewhere to land.

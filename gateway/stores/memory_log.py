@@ -10,10 +10,11 @@ from typing import Final
 from gateway import __version__, ledger
 from gateway.errors import ConfigError, LedgerCorrupt
 from gateway.ledger import checkpoints, hours, notes, rollups, sequencing, series, tiles
+from gateway.ledger.call_rows import CallRow
 from gateway.ledger.checkpoints import Checkpoint
 from gateway.ledger.hours import HourKey, HourSum
 from gateway.ledger.rollups import Group, OfRule, Rollups, RollupSum
-from gateway.ledger.sequencing import CallRow, Known, Plan, Series, Unique
+from gateway.ledger.sequencing import Known, Plan, Series, Unique
 from gateway.ledger.series import LogName
 
 SIGN_EVERY: Final = 1_000
@@ -138,8 +139,8 @@ class MemoryLog:
         if size not in self._checkpoints:
             raise ConfigError(f"there is no checkpoint of {size} entries to cosign")
         kept = self._cosignatures.setdefault(size, [])
-        if line not in kept:
-            kept.append(line)
+        if line.rstrip() not in kept:
+            kept.append(line.rstrip())
 
     def _take(self, *records: ledger.Record) -> None:
         """Put some records in their places."""
@@ -230,7 +231,7 @@ class MemoryLog:
 
     def _note(self, size: int) -> str:
         lines = sorted(self._cosignatures.get(size, []))
-        return self._checkpoints[size] + "".join(f"{line.rstrip()}\n" for line in lines)
+        return self._checkpoints[size] + "".join(f"{line}\n" for line in lines)
 
     def _now_us(self) -> int:
         return int(self._clock() * 1_000_000)

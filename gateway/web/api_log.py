@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from gateway import reports
-from gateway.errors import ConfigError, InvalidRequest, NotFound
+from gateway.errors import InvalidRequest, NotFound
 from gateway.ledger import decision_log, notes, proofs, tiles
 from gateway.web.api_terms import Api, Ask, Document, body_of, count_of, query_of
 
@@ -117,16 +117,7 @@ async def cosign(api: Api, ask: Ask) -> dict[str, Any]:
 
 
 def _manifest(api: Api, size: int | None) -> str:
-    found = reports.LogFiles(api.reading, size=size)
-    note = notes.Note.parse(found.note)
-    # A key that was replaced signs no later log, and the next one no earlier.
-    signer = next((each for each in api.signers() if note.signed_by(each.verifier)), None)
-    if signer is None:
-        raise ConfigError(
-            "the key that signed this checkpoint is not here, so no manifest can be signed: set"
-            " GOODGATE_LEDGER_KEY, or ask a running gateway"
-        )
-    return reports.manifest(found, found.size, signer)
+    return reports.signed_manifest(reports.LogFiles(api.reading, size=size), api.signers())
 
 
 def _signature(line: str) -> tuple[str, bytes, bytes]:

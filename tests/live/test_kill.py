@@ -11,18 +11,21 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 
+from gateway import ledger
 from gateway.stores.sqlite.reading import Reading
 from tests.faults import story
 from tests.live.fork_server import ForkServer, forking
 from tests.live.raw import post
-from tests.live.server import Site, chat
+from tests.live.server import Site, chat, command
 
 KILLS = int(os.getenv("GOODGATE_KILLS", "200"))
 WITHOUT_GUARD = 12
 """Kills of a gateway that acknowledges what it has not written."""
 CALLERS = 32
-LIFE_S = (0.02, 0.3)
-"""How long the server lives under load, at least and at most."""
+ANSWERS_MAX = 60
+"""How many answers are given before the server is to die, at most; then it has a little longer."""
+LONGER_S = 0.02
+PATIENCE_S = 10.0
 LOOKS = 10
 """Each so many lives, somebody keeps the newest checkpoint."""
 
@@ -33,6 +36,9 @@ class Seen:
 
     answered: list[str] = field(default_factory=list)
     begun: int = 0
+    enough: int = 0
+    """How many answers there are to be before the next kill."""
+    told: asyncio.Event = field(default_factory=asyncio.Event)
     checkpoints: set[str] = field(default_factory=set)
 
 
@@ -43,6 +49,8 @@ def test_no_answered_call_is_lost_and_none_is_recorded_twice(site: Site) -> None
 
     assert wrong == []
     assert len(seen.answered) > 5 * KILLS
+    said = command("audit", "verify", "--data", str(site.data), within_s=600).stdout
+    assert "consistent, unwitnessed" in said
 
 
 def test_kills_find_a_gateway_out_that_answers_before_it_writes(site: Site) -> None:
@@ -61,7 +69,8 @@ def lived(site: Site, kills: int, *guard: str) -> Seen:
     with (site.folder / "stderr.log").open("a") as stderr, forking(site, stderr, *guard) as server:
         for life in range(kills):
             server.start()
-            asyncio.run(_live(server, site, seen, chance.uniform(*LIFE_S), life))
+            seen.enough = len(seen.answered) + chance.randint(0, ANSWERS_MAX)
+            asyncio.run(_live(server, site, seen, chance.uniform(0, LONGER_S), life))
             if life % LOOKS == 0:
                 seen.checkpoints.update(story.checkpoints(site.data)[-1:])
     with site.running() as gateway:
@@ -71,9 +80,10 @@ def lived(site: Site, kills: int, *guard: str) -> Seen:
 
 def faults(site: Site, seen: Seen) -> list[str]:
     """Return what is wrong with what the gateways recorded."""
-    entries = site.entries()
-    times = Counter(entry["request_id"] for entry in entries)
-    completions = {entry["request_id"]: entry["completion"] for entry in entries}
+    reading = Reading(site.data)
+    entries = reading.rows(ledger.Query(limit=10**9))
+    times = Counter(str(entry["request_id"]) for entry in entries)
+    completions = {str(entry["request_id"]): entry["completion"] for entry in entries}
     print(f"{seen.begun} begun, {len(seen.answered)} answered, {len(entries)} recorded")
     wrong = [f"{each} was answered and is lost" for each in seen.answered if each not in times]
     wrong += [f"{each} is there {count} times" for each, count in times.items() if count > 1]
@@ -85,7 +95,6 @@ def faults(site: Site, seen: Seen) -> list[str]:
     ends = set(completions.values()) - {"complete", "cancelled", "truncated", "unknown_crash"}
     wrong += [f"a call ended as {each}" for each in ends]
 
-    reading = Reading(site.data)
     lines = reading.leaves()
     leaves = [json.loads(line) for line in lines]
     unique = Counter((leaf["attempt_id"], leaf["kind"], leaf["n"]) for leaf in leaves)
@@ -98,15 +107,20 @@ def faults(site: Site, seen: Seen) -> list[str]:
     )
 
 
-async def _live(server: ForkServer, site: Site, seen: Seen, life_s: float, life: int) -> None:
+async def _live(server: ForkServer, site: Site, seen: Seen, longer_s: float, life: int) -> None:
     """Load the server from many callers, kill it in the middle, and see the callers end."""
+    seen.told = asyncio.Event()
     callers = [
         asyncio.ensure_future(
             _caller(server, site, seen, f"{life}-{number}", stream=number % 2 == 0)
         )
         for number in range(CALLERS)
     ]
-    await asyncio.wait(callers, timeout=life_s)
+    async with asyncio.timeout(PATIENCE_S):
+        while len(seen.answered) < seen.enough:
+            await seen.told.wait()
+            seen.told.clear()
+    await asyncio.wait(callers, timeout=longer_s)
     server.kill()
     await asyncio.gather(*callers)
 
@@ -127,6 +141,7 @@ async def _caller(server: ForkServer, site: Site, seen: Seen, name: str, *, stre
             seen.begun += 1
             request_id = await _answer(reader, stream=stream)
             seen.answered.append(request_id)
+            seen.told.set()
     except (OSError, asyncio.IncompleteReadError):
         return
     finally:

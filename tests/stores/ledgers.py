@@ -10,6 +10,7 @@ with the same arguments, and in `kept` if a log outlives its ledger there. Tests
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -18,7 +19,10 @@ import msgspec
 
 from gateway import ledger
 from gateway.stores.memory_ledger import MemoryLedger
+from gateway.stores.postgres.ledger import Ledger as PostgresLedger
+from gateway.stores.postgres.ledger import Place
 from gateway.stores.sqlite.ledger import Ledger
+from tests.stores import postgreses
 
 NOW = 1_795_000_000.0
 NOW_US = int(NOW * 1_000_000)
@@ -35,8 +39,8 @@ def open_ledger(folder: Path, clock: Callable[[], float] = fixed_clock) -> Ledge
     return Ledger.open(folder, secret=SECRET, clock=clock, key=KEY)
 
 
-Store: TypeAlias = MemoryLedger | Ledger
-BACKENDS = ("memory", "sqlite", "sqlite, not sequenced")
+Store: TypeAlias = MemoryLedger | Ledger | PostgresLedger
+BACKENDS = ("memory", "sqlite", "postgres", "sqlite, not sequenced")
 """The last keeps everything in its intake until `flush`, where readers must see it too."""
 
 
@@ -59,6 +63,12 @@ def nobody(_team: str) -> bool:
     return False
 
 
+@functools.cache
+def database(folder: Path) -> str:
+    """Return the URL of the database that belongs to a folder, empty at first."""
+    return postgreses.url()
+
+
 @contextlib.asynccontextmanager
 async def opened(
     backend: str,
@@ -75,14 +85,26 @@ async def opened(
         yield memory
         memory.close()
         return
-    made = Ledger.open(
-        folder,
-        secret=secret,
-        key=key,
-        previous_key=previous_key,
-        clock=clock,
-        small_team=small_team,
-    )
+    # What is wrong with one is raised by either in the same way.
+    made: Ledger | PostgresLedger
+    if backend == "postgres":
+        made = PostgresLedger.open(
+            Place(url=database(folder), folder=folder),
+            secret=secret,
+            key=key,
+            previous_key=previous_key,
+            clock=clock,
+            small_team=small_team,
+        )
+    else:
+        made = Ledger.open(
+            folder,
+            secret=secret,
+            key=key,
+            previous_key=previous_key,
+            clock=clock,
+            small_team=small_team,
+        )
     if backend == "sqlite, not sequenced":
         made._writer._put_in_order = lambda: None  # type: ignore[method-assign]  # held back
     made.start(asyncio.get_running_loop())
@@ -97,6 +119,17 @@ def stamped(store: Store, record: ledger.Record) -> ledger.Record:
     unlinked = isinstance(record, ledger.CostIntent | ledger.CostSettle)
     replica, seq = store.stamp(unlinked=unlinked)
     return msgspec.structs.replace(record, replica=replica, replica_seq=seq)
+
+
+def numbered(*records: ledger.Record, replica: str = "r0", first: int = 1) -> list[ledger.Record]:
+    """Return records of one replica with dense numbers, from `first` on in both of its series."""
+    seqs = {False: first - 1, True: first - 1}
+    made: list[ledger.Record] = []
+    for record in records:
+        unlinked = isinstance(record, ledger.CostIntent | ledger.CostSettle)
+        seqs[unlinked] += 1
+        made.append(msgspec.structs.replace(record, replica=replica, replica_seq=seqs[unlinked]))
+    return made
 
 
 async def append(store: Store, *records: ledger.Record) -> list[ledger.Record]:
@@ -229,16 +262,17 @@ def cost_settle(number: int, **changes: object) -> ledger.CostSettle:
     return msgspec.structs.replace(record, **changes)
 
 
-def reveal(number: int) -> ledger.Reveal:
-    return ledger.Reveal(
+def reveal(number: int, **changes: object) -> ledger.Reveal:
+    record = ledger.Reveal(
         at_us=NOW_US,
         attempt_id=f"att_{number:032x}",
         auditor="key-1",
         filters="{}",
         reason="ticket SEC-42",
         replica="r0",
-        replica_seq=number,
+        replica_seq=2 * number + 1,
     )
+    return msgspec.structs.replace(record, **changes)
 
 
 def decision(number: int, **changes: object) -> ledger.DecisionRecord:

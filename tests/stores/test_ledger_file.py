@@ -12,19 +12,27 @@ import pytest
 
 from gateway import ledger
 from gateway.errors import ConfigError, LedgerUnavailable
-from gateway.stores.sqlite import ledger_file, sequencer
-from gateway.stores.sqlite.ledger_file import SQL, OfflineLedger
+from gateway.ledger import sequencing
+from gateway.stores.sqlite import ledger_file, opening, sequencer
+from gateway.stores.sqlite.ledger_file import SQL, Connection, OfflineLedger
 from gateway.stores.sqlite.reading import Reading
-from gateway.stores.sqlite.writer import Batch, Writer
+from gateway.stores.sqlite.writer import Batch
 from tests.stores.ledgers import (
+    KEY,
+    SECRET,
+    append,
     cost_intent,
     cost_settle,
     decision,
+    fixed_clock,
+    in_order,
     intent,
+    numbered,
     open_ledger,
     refusal,
     reveal,
     settle,
+    stamped,
 )
 
 
@@ -57,24 +65,28 @@ def test_what_commits_survives_a_power_cut(tmp_path: Path) -> None:
     connection.close()
 
 
-def test_an_append_after_a_slice_is_committed_with_an_fsync_again(tmp_path: Path) -> None:
-    """Slices are not: the intake holds their records until the commit that removes them."""
-    connection = ledger_file.open_to_write(tmp_path)
-    writer = Writer(connection, replica="r1", clock=lambda: 0.0)
+async def test_an_append_and_a_checkpoint_are_committed_with_an_fsync_and_a_slice_is_not(
+    tmp_path: Path,
+) -> None:
+    """The intake holds a slice's records until the commit that removes them."""
+    held = open_ledger(tmp_path)
+    writer, connection = held._writer, held._connection
     for number in (1, 2):
-        record = intent(number)
-        writer.add(Batch([ledger.encode(record)], [record], (), (number, number), print))
+        record = stamped(held, intent(number))
+        writer.add(Batch([ledger.encode(record)], [record], (), print))
         assert connection.pragma("synchronous") == 2
         writer.drain()
         assert connection.pragma("synchronous") == 1
-    connection.close()
+    writer.sequencer.move(sign=True)
+    assert connection.pragma("synchronous") == 2
+    held.close()
 
 
 async def test_orphans_are_settled_at_the_bound_when_the_ledger_is_opened(tmp_path: Path) -> None:
     left = open_ledger(tmp_path)
     left.start(asyncio.get_running_loop())
     records = [intent(1), intent(2), settle(2), refusal(3), cost_intent(4), cost_intent(5)]
-    await asyncio.gather(*[left.append(each) for each in [*records, cost_settle(5)]])
+    await append(left, *records, cost_settle(5))
     left.close()
 
     opened = open_ledger(tmp_path)
@@ -86,28 +98,43 @@ async def test_orphans_are_settled_at_the_bound_when_the_ledger_is_opened(tmp_pa
     assert by_request[intent(2).request_id]["completion"] == "complete"
     [(_, came_to)] = opened.reading.cost_hours(ledger.Query())
     assert (came_to.calls, came_to.tokens, came_to.cost_usd) == (2, 1_030, Decimal("0.6"))
-    size = len(opened.reading.leaves())
+    size = len(in_order(opened))
     opened.close()
-    open_ledger(tmp_path).close()
-    assert len(Reading(tmp_path).leaves()) == size
+    again = open_ledger(tmp_path)
+    assert len(in_order(again)) == size
+    again.close()
 
 
 async def test_a_command_appends_beside_a_running_server(tmp_path: Path) -> None:
     server = open_ledger(tmp_path)
     server.start(asyncio.get_running_loop())
     offline = OfflineLedger(tmp_path)
-    assert offline.stamp()[1] == 1
-    await offline.append(reveal(1))
-    await server.append(intent(2))
+    [first, second] = [offline.stamp(), offline.stamp()]
+    assert first[0] != second[0]
+    looked = [
+        reveal(number, replica=name, replica_seq=2)
+        for number, (name, _) in enumerate((first, second))
+    ]
+    for each in looked:
+        assert await offline.append(each) == ""
+    await append(server, intent(2))
     await server.flush()
-    assert set(server.reading.leaves()) == {ledger.encode(reveal(1)), ledger.encode(intent(2))}
+    leaves = [ledger.decode(line) for line in server.reading.leaves()]
+    for each in looked:
+        of_it = [leaf for leaf in leaves if leaf.replica == each.replica]
+        assert [(leaf.kind, leaf.replica_seq) for leaf in of_it] == [
+            ("replica_start", 1),
+            ("reveal", 2),
+            ("replica_end", 3),
+        ]
+    assert server.reading.series()[first[0]].ended
     server.close()
 
 
 async def test_lines_that_are_no_records_are_set_aside(tmp_path: Path) -> None:
     connection = ledger_file.open_to_write(tmp_path)
     blob = b"\n".join([ledger.encode(intent(1)), b'{"kind":"nonsense"}', ledger.encode(settle(1))])
-    connection.execute(SQL["add_intake"], ("r0", 1, 3, blob))
+    connection.execute(SQL["add_intake"], ("r0", blob))
     connection.close()
     opened = open_ledger(tmp_path)
     assert [row["completion"] for row in opened.reading.rows(ledger.Query())] == ["complete"]
@@ -115,38 +142,24 @@ async def test_lines_that_are_no_records_are_set_aside(tmp_path: Path) -> None:
     opened.close()
 
 
-async def test_a_full_disk_fails_every_append_from_then_on(tmp_path: Path) -> None:
-    full = open_ledger(tmp_path)
-    full._connection.pragma("max_page_count", full._connection.pragma("page_count") + 1)
-    full.start(asyncio.get_running_loop())
-    waiting = [full.append(intent(number)) for number in range(100)]
-    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-    assert {type(each) for each in outcomes} == {LedgerUnavailable}
-    assert full.failed
-    with pytest.raises(LedgerUnavailable, match="the ledger cannot be written"):
-        full.append(intent(200))
-    with pytest.raises(LedgerUnavailable):
-        await full.flush()
-    full.close()
-    assert Reading(tmp_path).rows(ledger.Query()) == []
-
-
 async def test_after_close_nothing_is_taken(tmp_path: Path) -> None:
     closed = open_ledger(tmp_path)
     closed.start(asyncio.get_running_loop())
-    last = closed.append(intent(1))
+    last = closed.append(stamped(closed, intent(1)))
     closed.close()
-    await last
-    with pytest.raises(LedgerUnavailable):
-        closed.append(intent(2))
-    assert len(Reading(tmp_path).leaves()) == 1
+    assert await last
+    with pytest.raises(LedgerUnavailable, match="it is closed"):
+        closed.append(stamped(closed, intent(2)))
+    with pytest.raises(LedgerUnavailable, match="it is closed"):
+        await closed.cosign(1, "line")
+    assert len(Reading(tmp_path).rows(ledger.Query())) == 1
 
 
 async def test_a_salt_is_durable_with_the_record_that_needs_it(tmp_path: Path) -> None:
     held = open_ledger(tmp_path)
     held.start(asyncio.get_running_loop())
     commitment = held.commitment("alice", intent(1).received_at_us)
-    await held.append(intent(1, principal=commitment))
+    await append(held, intent(1, principal=commitment))
     assert Reading(tmp_path).persons() == {commitment: "alice"}
     held.close()
     again = open_ledger(tmp_path)
@@ -181,30 +194,47 @@ class Faulty:
         return found
 
 
-STORY = [
-    [intent(1), cost_intent(20), intent(2), settle(1)],
-    [settle(2), cost_settle(20), refusal(3), reveal(4), cost_intent(21), settle(2)],
-]
+FIRST = numbered(intent(1), cost_intent(20), intent(2), settle(1))
+SECOND = numbered(settle(2), cost_settle(20), refusal(3), reveal(4), cost_intent(21), first=4)
+STORY = [FIRST, [*SECOND, SECOND[0]]]
 
 
-def moved(connection: apsw.Connection, into: Any, records: list[ledger.Leaf]) -> None:
+def made_sequencer(connection: Connection) -> sequencer.Sequencer:
+    log = opening.found_log(connection, secret=SECRET, key=KEY, random=random.Random(1).randbytes)
+    return sequencer.Sequencer(
+        connection,
+        log,
+        signer=opening.signer(log.origin, KEY),
+        clock=fixed_clock,
+        is_small=lambda _: False,
+    )
+
+
+def moved(connection: Connection, into: Any, records: list[ledger.Record]) -> None:
     """Add records to the intake, and sequence it through `into`."""
-    blob = b"\n".join(ledger.encode(record) for record in records)
-    connection.execute(SQL["add_intake"], ("r0", 1, len(records), blob))
-    work = sequencer.Sequencer(into)
+    work = made_sequencer(connection)
+    work._connection = into
+    connection.execute(SQL["add_intake"], ("r0", b"\n".join(map(ledger.encode, records))))
     found = connection.execute(SQL["all_intake"]).fetchall()
-    groups = [sequencer.read(intake_id, held) for intake_id, _, held in found]
-    work.move(groups, [(decision(1).at_us, ledger.encode(decision(1)))])
+    groups = [sequencing.read(intake_id, held) for intake_id, _, held in found]
+    work.move(groups, [(decision(1).at_us, ledger.encode(decision(1)))], sign=True)
 
 
-def state(connection: apsw.Connection) -> list[object]:
-    tables = ("intake", "leaf_run", "entry", "other_leaf", "clash", "cost_open", "cost_hourly")
-    return [connection.execute(f"SELECT * FROM {name}").fetchall() for name in tables]
+TABLES = (
+    *("intake", "leaf_run", "entry", "entry_rule", "other_leaf", "clash", "cost_open"),
+    *("cost_hourly", "cost_pending", "tile", "checkpoint", "rollup", "rule_rollup", "series"),
+    *("log", "decision_log"),
+)
+
+
+def state(connection: Connection) -> list[object]:
+    return [connection.execute(f"SELECT * FROM {name}").fetchall() for name in TABLES]
 
 
 def test_a_fault_at_any_statement_leaves_the_slice_undone(tmp_path: Path) -> None:
     connection = ledger_file.open_to_write(tmp_path)
     moved(connection, connection, STORY[0])
+    connection.execute(SQL["set_ready"])
     faults = 0
     while True:
         before = state(connection)
@@ -217,7 +247,7 @@ def test_a_fault_at_any_statement_leaves_the_slice_undone(tmp_path: Path) -> Non
             assert state(connection) == before
         else:
             break
-    assert faults > 12
+    assert faults > 20
     assert connection.execute("SELECT count(*) FROM intake").get == 0
     connection.close()
     reading = Reading(tmp_path)
@@ -227,6 +257,7 @@ def test_a_fault_at_any_statement_leaves_the_slice_undone(tmp_path: Path) -> Non
         "complete",
     ]
     assert len(reading.leaves()) == 6
+    assert [size for size, _ in reading.checkpoints()] == [3, 6]
     [(_, came_to)] = reading.cost_hours(ledger.Query())
     assert (came_to.calls, came_to.tokens) == (1, 30)
 
@@ -235,7 +266,7 @@ LOAD = """
 import asyncio, sys
 from pathlib import Path
 from gateway.stores.sqlite.ledger import Ledger
-from tests.stores.ledgers import cost_intent, cost_settle, decision, intent, settle
+from tests.stores.ledgers import cost_intent, cost_settle, decision, intent, settle, stamped
 
 first = int(sys.argv[2])
 
@@ -243,19 +274,20 @@ async def job(ledger, number):
     while True:
         ledger.note(decision(number))
         if number % 3:
-            begun = ledger.append(intent(number, principal=ledger.commitment("p", number)))
+            begun = intent(number, principal=ledger.commitment("p", number))
             done = settle(number)
         else:
-            begun = ledger.append(cost_intent(number, reserved_tokens=1_000_000))
+            begun = cost_intent(number, reserved_tokens=1_000_000)
             done = cost_settle(number, tokens=1)
+        waiting = ledger.append(stamped(ledger, begun))
         await asyncio.sleep(0)
-        await begun
-        await ledger.append(done)
+        await waiting
+        await ledger.append(stamped(ledger, done))
         sys.stdout.write(f"{number}\\n")
         number += 16
 
 async def main():
-    ledger = Ledger.open(Path(sys.argv[1]), secret=b"s" * 32)
+    ledger = Ledger.open(Path(sys.argv[1]), secret=b"s" * 32, key=b"k" * 32)
     ledger.start(asyncio.get_running_loop())
     await asyncio.gather(*[job(ledger, first + number) for number in range(16)])
 
@@ -313,9 +345,9 @@ async def test_a_record_that_is_not_urgent_shares_the_fsync_of_one_that_is(tmp_p
     held = open_ledger(tmp_path)
     held.start(asyncio.get_running_loop())
 
-    patient = held.append(intent(1), urgent=False)
+    patient = held.append(stamped(held, intent(1)), urgent=False)
     assert not held._armed
-    await held.append(settle(1))
+    await held.append(stamped(held, settle(1)))
 
     assert patient.done()
     held.close()
@@ -327,8 +359,8 @@ async def test_a_record_that_is_not_urgent_is_durable_soon_or_when_asked_for(
     held = open_ledger(tmp_path)
     held.start(asyncio.get_running_loop())
 
-    await held.append(intent(1), urgent=False)
-    patient = held.append(intent(2), urgent=False)
+    await held.append(stamped(held, intent(1)), urgent=False)
+    patient = held.append(stamped(held, intent(2)), urgent=False)
     held.expedite()
     assert held._armed
     await patient

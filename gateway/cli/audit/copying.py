@@ -14,7 +14,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from gateway.cli.desk import Asked
+from gateway import reports
+from gateway.cli import stores
+from gateway.cli.desk import Asked, Desk
 from gateway.cli.terminal import Answered, Unreachable, WrongUse
 from gateway.errors import NotFound
 from gateway.ledger import checkpoints, notes, tiles
@@ -82,6 +84,37 @@ class Served:
         return self._asked.document(path, query=self._query, timeout_s=MANIFEST_TIMEOUT_S)
 
 
+class Stored:
+    """The log as the stores of a folder or a database hold it; no server is asked."""
+
+    def __init__(self, desk: Desk, where: stores.Where, size: int | None = None) -> None:
+        self._settings = desk.settings
+        self._where = where
+        self._files = reports.LogFiles(stores.opened(where), size=size)
+        self.size = self._files.size
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of a file, or None when there is none at this path."""
+        return self._files.read(path)
+
+    def paths(self) -> Iterator[str]:
+        """Yield the path of every file there is."""
+        return self._files.paths()
+
+    def manifest(self) -> bytes:
+        """Return the signed list of all files; raises ConfigError without the key."""
+        signers = stores.signers(self._where, self._settings, self._files.name.origin)
+        return reports.signed_manifest(self._files, signers).encode()
+
+
+def log_of(
+    desk: Desk, data: Path | None, database: str, asked: Asked, size: int | None = None
+) -> Log:
+    """Return the log of the stores that are meant, or else of the gateway that is asked."""
+    where = stores.meant(desk.settings, data, database)
+    return Served(asked, size) if where is None else Stored(desk, where, size)
+
+
 def _size_of(asked: Asked) -> int:
     note = asked.document("/api/log/checkpoint")
     try:
@@ -102,7 +135,7 @@ def copy(log: Log, folder: Path, progress: Callable[[int, int], None]) -> int:
         Unreachable: what serves the log names files no log has, or does not come to rest.
 
     """
-    _prepare(folder)
+    prepare(folder)
     written: dict[str, str] = {}
     wanted = list(log.paths())
     for number, path in enumerate(wanted):
@@ -121,6 +154,16 @@ def copy(log: Log, folder: Path, progress: Callable[[int, int], None]) -> int:
             _settle(folder)
             return len(listed) + 1
     raise Unreachable("the log's files are not what its manifest says, however often one looks")
+
+
+def prepare(folder: Path) -> None:
+    """Make a folder that is to be written; raises WrongUse unless it is new or empty."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if any(folder.iterdir()):
+            raise WrongUse(f"{folder} is not empty: name a new folder, so that nothing is mixed")
+    except OSError as error:
+        raise WrongUse(f"{folder} cannot be made or used: {error.strerror}") from None
 
 
 def bundles(log: Log, first: int) -> Iterator[list[bytes]]:
@@ -155,15 +198,6 @@ def on(shown: "Progress | None") -> Callable[[int, int], None]:
             shown.update(shown.task_ids[0], completed=done / max(1, of))
 
     return move
-
-
-def _prepare(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if any(folder.iterdir()):
-            raise WrongUse(f"{folder} is not empty: name a new folder, so that nothing is mixed")
-    except OSError as error:
-        raise WrongUse(f"{folder} cannot be made or used: {error.strerror}") from None
 
 
 def _fetch(log: Log, folder: Path, path: str, written: dict[str, str]) -> None:

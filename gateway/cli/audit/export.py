@@ -27,9 +27,10 @@ def export(
     goodgate audit export ./ledger-2026-11
     goodgate audit export ./ledger-2026-11 --data ./data
     """  # noqa: D301  # \b is typer's mark for "do not re-wrap", not an escape
-    asked = Desk.of(context).asked(data, database)
+    desk = Desk.of(context)
+    asked = desk.asked(data, database)
     vkey = str(asked.ask("GET", "/api/log/key")["vkey"])
-    log = copying.Served(asked)
+    log = copying.log_of(desk, data, database, asked)
     with copying.bar("Exporting") as shown:
         files = copying.copy(log, folder, copying.on(shown))
     if as_json:

@@ -5,9 +5,10 @@ In this order, and nothing is dropped unless the export verifies.
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import msgspec
 import typer
@@ -21,6 +22,9 @@ from gateway.cli.terminal import Unreachable
 from gateway.errors import GatewayError, NotAllowed
 from gateway.ledger import checkpoints, notes, tiles
 from gateway.reports.log_files import CHECKPOINTS, LOG
+
+LogOf: TypeAlias = Callable[..., copying.Log]
+"""Returns the log, of the newest checkpoint or of the size given."""
 
 
 class _About(msgspec.Struct):
@@ -55,7 +59,8 @@ def retire(  # one argument for each option
     before_us = reports.moment_us(before, desk.clock())
     asked = desk.asked(data, database)
     _may(asked)
-    newest = copying.Served(asked)
+    log_of = partial(copying.log_of, desk, data, database, asked)
+    newest = log_of()
     about = _about(newest)
     with copying.bar("Looking for the end of the period"):
         found = copying.bundles(newest, about.first_bundle)
@@ -67,7 +72,7 @@ def retire(  # one argument for each option
             " retire"
         )
         return 1
-    _archive(asked, to, size, key or about.vkey)
+    _archive(log_of, to, size, key or about.vkey)
     _drop(asked, size, to)
     if as_json:
         terminal.as_json({"first": first, "size": size, "folder": str(to)})
@@ -86,22 +91,23 @@ def _may(asked: Asked) -> None:
             raise NotAllowed(f"this key's role ({role}) may not do this: ask an admin")
 
 
-def _archive(asked: Asked, to: Path, size: int, vkey: str) -> None:
+def _archive(log_of: LogOf, to: Path, size: int, vkey: str) -> None:
     """Export a period and verify the export; raises GatewayError when that fails."""
-    *earlier, newest = _checkpoints(asked, size)
+    copying.prepare(to)  # so that what may be removed below was written here
+    *earlier, newest = _checkpoints(log_of(), size)
     for at in earlier:
         try:
-            _export(asked, to, at, vkey)
+            _export(log_of(at), to, vkey)
         except GatewayError:
-            shutil.rmtree(to)  # all of it was written here, a moment ago
+            shutil.rmtree(to)
         else:
             return
-    _export(asked, to, newest, vkey)
+    _export(log_of(newest), to, vkey)
 
 
-def _export(asked: Asked, to: Path, at: int, vkey: str) -> None:
+def _export(log: copying.Log, to: Path, vkey: str) -> None:
     with copying.bar("Exporting") as shown:
-        copying.copy(copying.Served(asked, at), to, copying.on(shown))
+        copying.copy(log, to, copying.on(shown))
     # Imported here: no other command needs to know the ledger from inside.
     from gateway.ledger.verification import Trust, verify  # noqa: PLC0415  # as said
 
@@ -115,13 +121,12 @@ def _export(asked: Asked, to: Path, at: int, vkey: str) -> None:
         )
 
 
-def _checkpoints(asked: Asked, size: int) -> Iterator[int]:
+def _checkpoints(newest: copying.Log, size: int) -> Iterator[int]:
     """
     Yield the checkpoints an export of a period can end in, the one with least beside it first.
 
     The newest comes last: what vouches for an earlier retirement may stand anywhere below it.
     """
-    newest = copying.Served(asked)
     for line in (newest.read(CHECKPOINTS) or b"").splitlines():
         note = notes.Note.parse(msgspec.json.decode(line, type=str))
         at = checkpoints.Checkpoint.parse(note.text).size
@@ -131,7 +136,7 @@ def _checkpoints(asked: Asked, size: int) -> Iterator[int]:
     yield newest.size
 
 
-def _about(log: copying.Served) -> _About:
+def _about(log: copying.Log) -> _About:
     try:
         return msgspec.json.decode(log.read(LOG) or b"", type=_About)
     except msgspec.MsgspecError:

@@ -6,7 +6,7 @@ All of it blocks; it is called in threads.
 
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from typing import Final
 
@@ -14,6 +14,7 @@ from gateway.errors import ConfigError, LedgerUnavailable
 from gateway.ledger import notes, projection, pseudonyms, tiles
 from gateway.stores.postgres import connection, intake, leaves, parcels
 from gateway.stores.postgres.connection import Connection
+from gateway.stores.postgres.leading import Leading
 from gateway.stores.postgres.standing import SQL, Standing
 
 _ASK_S: Final = 0.005
@@ -28,8 +29,8 @@ class Administering:
     def __init__(self, standing: Standing) -> None:
         self._standing = standing
 
-    def ordered(self, replica: str, group_seq: int, sign: Callable[[], None]) -> None:
-        """Return once a replica's groups up to a number are in order, and `sign` was heeded."""
+    def ordered(self, replica: str, group_seq: int, leading: Leading) -> None:
+        """Return once a replica's groups up to a number are in order, and signed."""
         until_s, size, before = 0.0, -1, -1
         pause = threading.Event()
         with self._session() as session:
@@ -37,10 +38,9 @@ class Administering:
                 far = intake.far(session, replica).group_seq
                 if size < 0 and far >= group_seq:
                     size = _one(session, "size_now")
-                if size >= 0:
-                    if size <= _one(session, "signed_now"):
-                        return
-                    sign()
+                    leading.ask()
+                if 0 <= size <= _one(session, "signed_now") and not leading.is_asked:
+                    return
                 if far > before:
                     before, until_s = far, time.monotonic() + _STILL_S
                 elif time.monotonic() > until_s:

@@ -46,7 +46,7 @@ class Leading:
         """Why it cannot sequence, though nobody else does; empty: it can."""
         self._standing = standing
         self._woken = threading.Event()
-        self._to_sign = False
+        self._asked = self._heeded = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sequencer", daemon=True)
 
@@ -58,10 +58,15 @@ class Leading:
         """Have the intake looked at soon, if it is this replica that does."""
         self._woken.set()
 
-    def sign(self) -> None:
-        """Have a checkpoint made soon, if it is this replica that does."""
-        self._to_sign = True
+    def ask(self) -> None:
+        """Have hours closed and a checkpoint made soon, if it is this replica that does."""
+        self._asked += 1
         self._woken.set()
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether it is about to do what it was asked for."""
+        return self.epoch is not None and self._heeded < self._asked
 
     def stop(self) -> None:
         """Put what is there in order, end the term, and stop; blocks."""
@@ -114,8 +119,11 @@ class Leading:
         often_s = seldom_s = began_s - SELDOM_S
         clashes = self.clashes
         while True:
-            to_sign, self._to_sign = self._to_sign, False
-            moved = term.slice(sign=to_sign)
+            asked, is_asked = self._asked, self.is_asked
+            if is_asked:
+                tidying.close_hours()
+            moved = term.slice(sign=is_asked)
+            self._heeded = asked
             self.clashes = clashes + term.clashes
             now_s = time.monotonic()
             if now_s - often_s >= ASK_S:
@@ -138,7 +146,7 @@ class Leading:
         """Wait for more; return whether to go on."""
         if is_idle:
             self._woken.wait(IDLE_S)
-        elif not self._to_sign:
+        elif not self.is_asked:
             self._stopping.wait(PAUSE_S)
         self._woken.clear()
         return not self._stopping.is_set()

@@ -257,8 +257,7 @@ class Ledger(Line):
         self._gathering.leave()
         self._writer.queue.put(Barrier(done))
         replica, group_seq = await waiting
-        sign = self._leading.sign
-        await asyncio.to_thread(self._administering.ordered, replica, group_seq, sign)
+        await asyncio.to_thread(self._administering.ordered, replica, group_seq, self._leading)
 
     async def erase(self, principal: str, *, auditor: str, reason: str) -> int:
         """

@@ -11,9 +11,10 @@ import msgspec
 
 from gateway import ledger
 from gateway.ledger import hours, sequencing
+from gateway.ledger.call_rows import CallRow
 from gateway.ledger.hours import HourKey, HourSum
 from gateway.ledger.rollups import Rollups
-from gateway.ledger.sequencing import CallRow, Plan, Series, Unique, Wanted
+from gateway.ledger.sequencing import Plan, Series, Unique, Wanted
 from gateway.stores.postgres import leaves
 from gateway.stores.postgres.connection import Connection
 from gateway.stores.postgres.standing import SQL

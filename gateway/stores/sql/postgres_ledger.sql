@@ -239,7 +239,7 @@ FROM ledger_series AS s WHERE s.name = %(replica)s
 -- name: add_salt
 INSERT INTO ledger_salt (principal, month, salt)
 SELECT %(principal)s, %(month)s, %(salt)s
-WHERE NOT EXISTS (SELECT 1 FROM ledger_erased WHERE mark = %(mark)s AND at_us >= %(made_us)s)
+WHERE NOT EXISTS (SELECT 1 FROM ledger_erased WHERE mark = %(mark)s AND at_us > %(made_us)s)
 ON CONFLICT DO NOTHING
 
 -- name: salts_since

@@ -17,9 +17,10 @@ import msgspec
 
 from gateway import ledger
 from gateway.ledger import hours
+from gateway.ledger.call_rows import CallRow
 from gateway.ledger.hours import HourKey, HourSum
 from gateway.ledger.rollups import Rollups
-from gateway.ledger.sequencing import CallRow, Known, Plan, Series, Unique, Wanted
+from gateway.ledger.sequencing import Known, Plan, Series, Unique, Wanted
 from gateway.stores.sqlite import leaves
 from gateway.stores.sqlite.ledger_file import SQL, Connection
 

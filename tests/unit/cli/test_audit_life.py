@@ -179,6 +179,19 @@ def test_nothing_is_dropped_unless_the_export_verifies(
     assert ledger_folder.reading.retired() == 0
 
 
+def test_a_folder_that_is_not_empty_is_left_as_it_is(
+    run: Command, ledger_folder: Folder, tmp_path: Path
+) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "mine").write_text("x")
+
+    code, _, err = retire(run, ledger_folder, tmp_path / "a")
+
+    assert (code, "is not empty" in err) == (2, True)
+    assert [each.name for each in (tmp_path / "a").iterdir()] == ["mine"]
+    assert ledger_folder.reading.retired() == 0
+
+
 def test_an_auditor_s_key_exports_nothing_first(
     run: Command, scripted: Scripted, tmp_path: Path
 ) -> None:

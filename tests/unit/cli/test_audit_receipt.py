@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gateway.ledger import notes, promises
-from gateway.ledger.proofs import Receipt
 from gateway.ledger.promises import Promise
+from gateway.ledger.proofs import Receipt
 from tests.stores.ledgers import NOW
 from tests.unit.cli import folders
 from tests.unit.cli.conftest import Command, Scripted

@@ -116,3 +116,22 @@ def test_overlong_hours_are_several_leaves_that_add(sizes: list[int]) -> None:
     assert [leaf.n for leaf in made] == list(range(2, 2 + len(made)))
     assert [leaf.replica_seq for leaf in made] == list(range(5, 5 + len(made)))
     assert hours.summed((leaf.hour, row) for leaf in made for row in leaf.rows) == sums
+
+
+def test_hours_are_chosen_by_team_model_and_time_newest_first() -> None:
+    sums = {
+        HourKey(HOUR + 3_600 * late, team, "m", "unknown"): HourSum(calls=1)
+        for late in (0, 1)
+        for team in ("b", "a")
+    }
+
+    def asked(**query: object) -> list[tuple[int, str]]:
+        found = hours.chosen(sums, ledger.Query(**query))
+        return [((at.hour - HOUR) // 3_600, at.team) for at, _ in found]
+
+    assert asked() == [(1, "a"), (1, "b"), (0, "a"), (0, "b")]
+    assert asked(limit=1) == [(1, "a")]
+    assert asked(team="b") == [(1, "b"), (0, "b")]
+    assert asked(model="other") == []
+    assert asked(since_us=(HOUR + 3_600) * 1_000_000, team="a") == [(1, "a")]
+    assert asked(until_us=(HOUR + 3_600) * 1_000_000, team="a") == [(0, "a")]

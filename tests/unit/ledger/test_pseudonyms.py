@@ -78,7 +78,9 @@ def test_names_never_show_the_person(person: str, at_us: int) -> None:
 def test_whoever_is_forgotten_has_a_fresh_salt_the_next_time() -> None:
     held = names()
     alice, bob = (held.commitment(name, NOVEMBER_US) for name in ("alice", "bob"))
+    assert held.people() == {"alice", "bob"}
     held.forget("alice")
+    assert held.people() == {"bob"}
     assert [each.principal for each in held.take_fresh()] == ["bob"]
     assert held.commitment("bob", NOVEMBER_US) == bob
     assert held.commitment("alice", NOVEMBER_US) != alice
@@ -96,3 +98,11 @@ def test_only_the_lines_of_a_person_are_blanked_and_with_as_many_zeros() -> None
     assert found.principal == "0" * 16
     assert found.facts["call.model"] == "b" * 16
     assert pseudonyms.blanked(line, ["c" * 16]) == line
+
+
+def test_pseudonyms_are_the_same_however_many_weeks_lie_between() -> None:
+    held = names()
+    weeks = [NOVEMBER_US + 7 * DAY_US * week for week in range(4)]
+    made = [held.weekly("alice", at_us) for at_us in weeks]
+    assert len(set(made)) == 4
+    assert [held.weekly("alice", at_us) for at_us in weeks] == made

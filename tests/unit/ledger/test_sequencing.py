@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from gateway import ledger
 from gateway.ledger import merkle, rollups, sequencing, series
-from gateway.ledger.sequencing import CallRow, Group, Known, Plan, Series, Unique
+from gateway.ledger.call_rows import CallRow
+from gateway.ledger.sequencing import Group, Known, Plan, Series, Unique
 from tests.stores.ledgers import (
     NOW_US,
     cost_intent,
@@ -110,8 +111,18 @@ def test_a_missing_number_is_a_gap_and_a_used_one_is_set_aside() -> None:
     book = Book()
     book.take(START, intent(1, replica_seq=3), intent(2, replica_seq=3))
     assert book.gaps == 1
-    assert book.set_aside == ["a number its series used before"]
+    book.take(settle(1, replica_seq=3), reveal(3, replica_seq=2))
+    assert book.set_aside == ["a number its series used before"] * 3
     assert len(book.lines) == 2
+
+
+def test_an_adjust_under_a_number_that_was_used_is_set_aside() -> None:
+    book = Book()
+    late = given_up(book)
+    book.take(*numbered(reveal(7), first=late.replica_seq))
+    book.take(late)
+    assert book.set_aside == ["a number its series used before"]
+    assert book.rows[late.attempt_id].adjusts == 0
 
 
 def test_what_is_there_already_changes_nothing() -> None:

@@ -215,6 +215,13 @@ BAD_NOTES: dict[str, Callable[[Folder], Any]] = {
     "order": lambda files: files.update(
         {"checkpoints.jsonl": b"\n".join(files["checkpoints.jsonl"].split(b"\n")[1::-1]) + b"\n"}
     ),
+    "twice": lambda files: files.update(
+        {
+            "checkpoints.jsonl": files["checkpoints.jsonl"].split(b"\n")[0]
+            + b"\n"
+            + files["checkpoints.jsonl"]
+        }
+    ),
     "last missing": lambda files: files.update(
         {"checkpoints.jsonl": files["checkpoints.jsonl"].split(b"\n")[0]}
     ),
@@ -582,6 +589,10 @@ def test_rollups_that_cannot_be_compared_say_why() -> None:
 
     busy = verify(log().folder(), trust(), kept=lambda _: None)
     assert "written faster" in busy.rollups
+
+    unknown = ledger.encode(settle(900, replica="r1", replica_seq=50))
+    ahead = Sums(rollups=stored(log()), beyond=[unknown])
+    assert verify(log().folder(), trust(), kept=lambda _: ahead).rollups == "equal"
 
     spoilt = Sums(rollups=stored(log()), beyond=[b"{}"])
     said = verify(log().folder(), trust(), kept=lambda _: spoilt).first

@@ -109,6 +109,12 @@ def test_a_promise_of_a_live_log_is_due_by_now() -> None:
     assert "60 s ago" in live.what
 
 
+def test_a_promise_that_was_kept_is_kept_whenever_it_was_due() -> None:
+    made = log()
+
+    assert report(made, promises=[promise(made, 2, 3, by_s=5)]).kept == 1
+
+
 @pytest.mark.parametrize("signer", [STRANGER, SECOND])
 def test_a_promise_of_another_key_is_none_of_this_log(signer: Any) -> None:
     made = log()

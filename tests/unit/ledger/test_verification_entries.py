@@ -251,6 +251,10 @@ def test_an_early_entry_may_lack_what_came_later() -> None:
     assert report(made).first is None
     assert report(made).early == 1
 
+    later = log()
+    line = ledger.encode(intent(2, **later.next()))
+    assert found(later.add_bytes(line.replace(b',"units":[]', b"")).sign())[:2] == (4, "canonical")
+
 
 @pytest.mark.parametrize(
     ("line", "words"),
@@ -308,7 +312,7 @@ def test_a_retirement_states_the_root_there_was() -> None:
     assert found(made)[:2] == (263, "retirement")
     for size in (0, 255):
         broken = log()
-        broken.add(retirement(made, 256, size=size, **broken.next())).sign()
+        broken.add(retirement(made, 0, size=size, **broken.next())).sign()
         assert found(broken)[:2] == (4, "retirement")
 
 
