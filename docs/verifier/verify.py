@@ -272,8 +272,8 @@ def main() -> int:
     given = parser.parse_args()
     folder, kept = given.folder, getattr(given, "from")
     try:
-        texts = [Path(each).read_text() for each in (*kept, *given.receipt)]
-        promises = Path(given.promises).read_text().split("\n") if given.promises else []
+        texts = [Path(each).read_text("utf-8") for each in (*kept, *given.receipt)]
+        promises = Path(given.promises).read_text("utf-8").split("\n") if given.promises else []
         need(folder.is_dir() and given.key[2] == 1, f"{folder} is no folder, or --key no log's")
         need(all(each[2] == 4 for each in given.witness), "--witness takes a witness's key")
     except (OSError, ValueError) as wrong:
@@ -286,7 +286,7 @@ def main() -> int:
         entry = "entry {index} ({kind} {request_id}): " if said["index"] is not None else ""
         told = "wrong: " + ascii((entry + "{how}").format(**said))[1:-1]
     else:
-        told = "".join(f"{name}: {value}\n" for name, value in list(said.items())[5:])
+        told = "".join(f"{name}: {value!a}\n" for name, value in list(said.items())[5:])
         by = f"witnessed by {len(said['witnesses'])}" if said["witnesses"] else "unwitnessed"
         told += f"consistent, {by}: {said['entries']:,} entries, "
         told += f"{said['checkpoints']:,} checkpoints, root {said['root']}"

@@ -64,7 +64,7 @@ def nobody(_team: str) -> bool:
 
 
 @functools.cache
-def database(folder: Path) -> str:
+def database(folder: Path) -> str:  # noqa: ARG001  # what the cache keeps it by
     """Return the URL of the database that belongs to a folder, empty at first."""
     return postgreses.url()
 

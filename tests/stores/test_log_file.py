@@ -17,7 +17,15 @@ from gateway.errors import ConfigError, LedgerCorrupt, LedgerUnavailable
 from gateway.ledger import hours, rollups, sequencing
 from gateway.ledger.hours import HourKey, HourSum
 from gateway.ledger.verification.leaves import Leaves
-from gateway.stores.sqlite import ballast, chores, ledger_file, reading, tables, writer
+from gateway.stores.sqlite import (
+    ballast,
+    chores,
+    guard,
+    ledger_file,
+    reading,
+    tables,
+    writer,
+)
 from gateway.stores.sqlite.ballast import Ballast
 from gateway.stores.sqlite.ledger import Ledger
 from gateway.stores.sqlite.ledger_file import SQL
@@ -219,7 +227,7 @@ async def test_a_reader_does_not_hold_up_an_erasure_and_the_log_is_emptied_later
     await append(held, intent(1))
     await held.flush()
     with held.reading._snapshot() as (connection, _):
-        connection.execute("SELECT count(*) FROM salt").get
+        assert connection.execute("SELECT count(*) FROM salt").get == 1
         assert await held.erase("alice", auditor="k", reason="asked") == 1
         assert held._writer.truncate_due
     held._writer.truncate_wal()
@@ -300,9 +308,7 @@ async def test_a_job_that_ends_the_ledger_is_told_to_who_waits(
     assert in_order(held, ledger.Intent) == []
 
 
-async def test_an_error_of_its_own_in_the_writers_thread_ends_the_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_error_of_its_own_in_the_writers_thread_ends_the_process(tmp_path: Path) -> None:
     died: list[str] = []
     held = open_ledger(tmp_path)
     held._writer.guard._die = died.append
@@ -317,17 +323,17 @@ async def test_an_error_of_its_own_in_the_writers_thread_ends_the_process(
 async def test_a_file_that_is_locked_by_another_takes_nothing_new_until_it_is_free(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(guard, "AGAIN_S", 0.01)
     held = await started(tmp_path)
     held._connection.set_busy_timeout(1)
     other = apsw.Connection(str(tmp_path / ledger_file.FILE))
     other.execute("BEGIN IMMEDIATE")
     waiting = held.append(stamped(held, intent(1)))
-    while not held.failed:
-        await asyncio.sleep(0)
-    with pytest.raises(LedgerUnavailable, match="another process has locked"):
-        held.append(stamped(held, intent(2)))
     with pytest.raises(LedgerUnavailable, match="another process has locked"):
         await held.flush()
+    with pytest.raises(LedgerUnavailable, match="another process has locked"):
+        held.append(stamped(held, intent(2)))
+    assert held.failed
     assert not waiting.done()
     other.execute("ROLLBACK")
     other.close()

@@ -21,7 +21,6 @@ from tests.verifier.exports import Export, Files
 from tests.verifier.fleet import START_US
 from tests.verifier.verifiers import Case
 
-
 DASH = "\N{EM DASH}"
 """What signature lines begin with."""
 

@@ -89,7 +89,7 @@ class Administering:
 
             return notes.to_base64(tiles.Reader(signed, read).root(size))
 
-    def retired(self, size: int) -> None:
+    def retired(self, size: int, leading: Leading) -> None:
         """Return once everything below an index is dropped."""
         until_s = time.monotonic() + _LONG_S
         pause = threading.Event()
@@ -98,6 +98,7 @@ class Administering:
                 row = session.execute(SQL["undropped"], {"size": size}).fetchone()
                 if row == (0,):
                     return
+                leading.ask()
                 pause.wait(10 * _ASK_S)
         raise LedgerUnavailable("entries are being dropped still: look again later")
 

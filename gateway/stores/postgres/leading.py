@@ -59,7 +59,7 @@ class Leading:
         self._woken.set()
 
     def ask(self) -> None:
-        """Have hours closed and a checkpoint made soon, if it is this replica that does."""
+        """Have chores done and a checkpoint made soon, if it is this replica that does."""
         self._asked += 1
         self._woken.set()
 
@@ -109,6 +109,7 @@ class Leading:
             lease = {"lease_s": standing.leader_lease_s, "lock": LOCK}
             session.execute(SQL["challenge"], lease)
             return False
+        session.execute(SQL["claim"])  # taking over may take a while: nobody is to end it
         self._sequence(session, Sequencer(session, standing))
         return True
 
@@ -121,7 +122,7 @@ class Leading:
         while True:
             asked, is_asked = self._asked, self.is_asked
             if is_asked:
-                tidying.close_hours()
+                tidying.asked()
             moved = term.slice(sign=is_asked)
             self._heeded = asked
             self.clashes = clashes + term.clashes

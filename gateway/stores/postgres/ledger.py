@@ -67,6 +67,7 @@ class Place(Struct, frozen=True, kw_only=True):
     url: str
     folder: Path
     """Holds the spool; the same for the next process of this replica, or it cannot end it."""
+    role: Literal["gateway", "command"] = "gateway"
     lease_s: float = LEASE_S
     leader_lease_s: float = LEADER_LEASE_S
     on_failure: OnFailure = closed
@@ -157,6 +158,7 @@ class Ledger(Line):
                     clock=clock,
                     random=random,
                     small_team=small_team,
+                    role=place.role,
                     lease_s=place.lease_s,
                     leader_lease_s=place.leader_lease_s,
                     version=__version__,
@@ -313,7 +315,7 @@ class Ledger(Line):
             )
         )
         await self.flush()
-        await asyncio.to_thread(self._administering.retired, size)
+        await asyncio.to_thread(self._administering.retired, size, self._leading)
 
     async def cosign(self, size: int, line: str) -> None:
         """Keep a witness' cosignature of a checkpoint; raises ConfigError when there is none."""

@@ -68,7 +68,7 @@ def begin(session: Connection, standing: Standing, spool: Spool) -> Begun:
     name = "r" + standing.random(4).hex()
     previous = before[-1] if before else ""
     first = series.start(
-        name, "gateway", at_us=standing.now_us(), version=standing.version, previous=previous
+        name, standing.role, at_us=standing.now_us(), version=standing.version, previous=previous
     )
     opening = Parcel(name, 1, [ledger.encode(first)], [first])
     lost = _lost(session, before)

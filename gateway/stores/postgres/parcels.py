@@ -69,6 +69,11 @@ class Shift(Struct, frozen=True):
     """What to take away from numbers of records of unlinked calls."""
 
 
+def packed(parcel: Parcel) -> tuple[bytes, bytes]:
+    """Return a parcel's records, and what is beside them, as the spool keeps them."""
+    return b"\n".join(parcel.lines), msgspec.msgpack.encode(parcel.beside)
+
+
 def read(replica: str, group_seq: int, blob: bytes, beside: bytes) -> Parcel:
     """Return a parcel as the spool keeps it."""
     lines = blob.split(b"\n") if blob else []

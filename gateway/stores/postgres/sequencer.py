@@ -99,9 +99,15 @@ class Sequencer:
                     break
             if groups or sign or self.is_sign_due:
                 self.write(groups, done, sign=sign)
-        if len(groups) == self._groups_max and count < SLICE_RECORDS // 2:
-            self._groups_max = min(_GROUPS_MAX, 2 * self._groups_max)
+        self._adapt(len(groups), count)
         return count
+
+    def _adapt(self, groups: int, records: int) -> None:
+        """Fetch as many groups next time as make a slice, and not many more."""
+        if groups == self._groups_max and records < SLICE_RECORDS // 2:
+            self._groups_max = min(_GROUPS_MAX, 2 * self._groups_max)
+        elif records >= SLICE_RECORDS:
+            self._groups_max = max(_GROUPS_MIN, min(self._groups_max, 2 * groups))
 
     @property
     def is_sign_due(self) -> bool:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import apsw
-import msgspec
 
 from gateway.errors import ConfigError, LedgerUnavailable
 from gateway.stores import queries
@@ -159,9 +158,8 @@ class Spool:
 
 
 def _row(parcel: Parcel) -> tuple[Any, ...]:
-    beside = msgspec.msgpack.encode(parcel.beside)
-    lines = parcel.lines
-    return parcel.replica, parcel.group_seq, len(lines), b"\n".join(lines), beside
+    count = len(parcel.lines)
+    return parcel.replica, parcel.group_seq, count, *parcels.packed(parcel)
 
 
 def _hold(folder: Path) -> int:

@@ -7,7 +7,7 @@ key before it too, and says so in a leaf when it sequences next.
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -39,6 +39,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     random: Callable[[int], bytes]
     small_team: Callable[[str], bool]
     version: str
+    role: Literal["gateway", "command"] = "gateway"
     lease_s: float = LEASE_S
     leader_lease_s: float = LEADER_LEASE_S
 

@@ -5,7 +5,6 @@ Each is a turn of its own, so that a slice never waits long; each does a bounded
 whether more is left.
 """
 
-from collections.abc import Callable
 from typing import Final
 
 from gateway import ledger
@@ -17,6 +16,7 @@ from gateway.stores.postgres.sequencer import Sequencer
 from gateway.stores.postgres.standing import SQL, Standing
 
 ORPHANS_AT_ONCE: Final = 512
+DROPS_AT_ONCE: Final = 8
 KEEP_DECISIONS_S: Final = 30 * 86_400
 KEEP_ERASED_S: Final = 62 * 86_400
 
@@ -36,8 +36,14 @@ class Tidying:
         if may_declare:
             self.declare_lost()
         self.settle_orphans()
+        self.asked()
+
+    def asked(self) -> None:
+        """Do what somebody may wait for."""
         self.close_hours()
-        self._repeat(self._drop_retired)
+        for _ in range(DROPS_AT_ONCE):
+            if not self._drop_retired():
+                return
 
     def seldom(self) -> None:
         """Do what is done each minute."""
@@ -132,11 +138,6 @@ class Tidying:
         dropped = self._session.execute(SQL["drop_leaves"], retired).rowcount
         dropped += self._session.execute(SQL["drop_calls"], retired).rowcount
         return dropped > 0
-
-    def _repeat(self, step: Callable[[], bool]) -> None:
-        for _ in range(8):
-            if not step():
-                return
 
 
 def pending(session: Connection, hour: int) -> dict[HourKey, HourSum]:

@@ -229,7 +229,7 @@ class Writer:
         name = "r" + standing.random(4).hex()
         shift = Shift(name, far.seq - 1, far.cost_seq)
         first = series.start(
-            name, "gateway", at_us=standing.now_us(), version=standing.version, previous=old
+            name, standing.role, at_us=standing.now_us(), version=standing.version, previous=old
         )
         opening = Parcel(name, 1, [ledger.encode(first)], [first])
         kept = parcels.going_on(self._spool.all(), {old: shift}, opening)
@@ -256,10 +256,12 @@ class Writer:
         if self._session is None:
             return
         self._noted_s = now_s
-        noted = [self.decisions.popleft() for _ in range(len(self.decisions))]
+        noted = list(self.decisions)
         times = [at_us for at_us, _ in noted]
         lines = b"\n".join([line for _, line in noted])
         self._session.execute(SQL["add_decisions"], (min(times), max(times), lines))
+        for _ in noted:
+            self.decisions.popleft()
 
     def _beat(self) -> None:
         session = self._session

@@ -217,6 +217,8 @@ class Writer:
         try:
             while not stopped:
                 stopped = self._turn()
+            for job in self._jobs:
+                job.done(self.guard.unavailable())
         finally:
             if not stopped:
                 self.guard.fail("the thread that writes it ended by an error of its own")
@@ -226,10 +228,12 @@ class Writer:
         with contextlib.suppress(queue.Empty):
             self._held.append(self.queue.get(timeout=self._patience_s()))
         if self.guard.wait_s and not self._stopping:
+            self._put_off()
             return False
         while self._held:
             item = self._held[0]
             if not self._take(item):
+                self._put_off()
                 return False
             self._held.popleft()
             if isinstance(item, Barrier) and item.stop:
@@ -238,6 +242,12 @@ class Writer:
             self._step(self._jobs[0])
         self.guard.run(self._put_in_order)
         return False
+
+    def _put_off(self) -> None:
+        """Let nobody wait for an order that records are not in for the time being."""
+        for item in [each for each in self._held if isinstance(each, Barrier) and not each.stop]:
+            self._held.remove(item)
+            item.done(self.guard.unavailable())
 
     @property
     def _stopping(self) -> bool:
