@@ -262,6 +262,23 @@ def test_a_fault_at_any_statement_leaves_the_slice_undone(tmp_path: Path) -> Non
     assert (came_to.calls, came_to.tokens) == (1, 30)
 
 
+def test_the_sequencers_own_numbers_are_dense_whatever_fails(tmp_path: Path) -> None:
+    held = open_ledger(tmp_path)
+    work, connection = held._writer.sequencer, held._connection
+    last = held.reading.series()["s1"].last_seq
+    for fails_at in range(1, 8):
+        work._connection = Faulty(connection, fails_at)  # type: ignore[assignment]  # acts as one
+        own = [reveal(fails_at, replica=name, replica_seq=seq) for name, seq in [work.stamp()]]
+        with pytest.raises(apsw.IOError):
+            work.move(own=own)
+        assert own[0].replica_seq == last + 1
+    work._connection = connection
+    work.move(own=[reveal(9, replica="s1", replica_seq=work.stamp()[1])])
+    held.close()
+    leaves = [ledger.decode(line) for line in Reading(tmp_path).leaves()]
+    assert [each.replica_seq for each in leaves if each.replica == "s1"] == [1, 2, 3]
+
+
 LOAD = """
 import asyncio, sys
 from pathlib import Path

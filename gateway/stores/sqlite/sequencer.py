@@ -126,19 +126,8 @@ class Sequencer:
         """
         if own:
             groups = [*groups, Group(None, [ledger.encode(each) for each in own], own)]
-        known = tables.known(self._connection, sequencing.wanted(groups), self.retired)
-        plan = sequencing.plan(groups, self.size, known)
-
-        def write() -> None:
-            leaves.write(self._connection, plan.first_index, plan.lines)
-            self._note(decisions)
-            done = [group.key for group in groups if group.key is not None]
-            if done:
-                self._connection.execute(SQL["remove_intake"], (json.dumps(done),))
-            also()
-
         try:
-            self._commit(plan, write, sign=sign)
+            self._move(groups, decisions, also, sign=sign)
         except BaseException:
             self._stamped = [self._seq, self._cost_seq]
             raise
@@ -194,6 +183,27 @@ class Sequencer:
                 )
             self._commit(plan, _nothing, sign=False)
         self._connection.execute(SQL["set_ready"])
+
+    def _move(
+        self,
+        groups: Sequence[Group],
+        decisions: Sequence[Noted],
+        also: Callable[[], object],
+        *,
+        sign: bool,
+    ) -> None:
+        known = tables.known(self._connection, sequencing.wanted(groups), self.retired)
+        plan = sequencing.plan(groups, self.size, known)
+
+        def write() -> None:
+            leaves.write(self._connection, plan.first_index, plan.lines)
+            self._note(decisions)
+            done = [group.key for group in groups if group.key is not None]
+            if done:
+                self._connection.execute(SQL["remove_intake"], (json.dumps(done),))
+            also()
+
+        self._commit(plan, write, sign=sign)
 
     def _commit(self, plan: Plan, write: Callable[[], object], *, sign: bool) -> None:
         tree = self._tree.copy()

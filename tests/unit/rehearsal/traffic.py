@@ -110,16 +110,16 @@ class Process:
         self.kept = kept
         self.is_gone = False
 
-    def stamp(self) -> tuple[str, int]:
+    def stamp(self, *, unlinked: bool = False) -> tuple[str, int]:
         """Return the next stamp."""
-        return self.kept.stamp()
+        return self.kept.stamp(unlinked=unlinked)
 
-    def append(self, record: ledger.Leaf, *, urgent: bool = True) -> asyncio.Future[None]:
+    def append(self, record: ledger.Record, *, urgent: bool = True) -> asyncio.Future[str]:
         """Append, unless the process is gone."""
         if not self.is_gone:
             return self.kept.append(record, urgent=urgent)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        done.set_result(None)
+        done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        done.set_result("")
         return done
 
     def expedite(self) -> None:
@@ -139,7 +139,7 @@ def settle_orphans(kept: MemoryLedger, now_us: int) -> None:
         if isinstance(each, ledger.Intent) and each.attempt_id not in settled:
             kept.add(projection.orphan(each, kept.stamp(), now_us))
     for cost in hours.fold(kept._costs, lambda _: None).opened.values():
-        kept.add(hours.orphan(cost, kept.stamp()))
+        kept.add(hours.orphan(cost, kept.stamp(unlinked=True)))
 
 
 class Traffic:
