@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import msgspec
 import psycopg
 
+from benchmarks import ledger_calls
 from benchmarks.ledger_records import Calls
 from gateway import ledger
 from gateway.ledger.rollups import RollupSum
@@ -20,6 +21,7 @@ from gateway.stores.postgres import connection
 from gateway.stores.postgres.reading import Reading
 
 TEAM, TASK = "team-07", "PROJ-9876"
+MONTH_S = ledger_calls.START_S + (ledger_calls.DAYS - 30) * 86_400
 ALL = 10**9
 ROUNDS = 3
 Answer: TypeAlias = Sequence[Any]
@@ -100,11 +102,13 @@ def _refusals_by_rule(reading: Reading) -> Answer:
 
 
 def _unlinked_share(reading: Reading) -> Answer:
-    """Return each team's unlinked part of all it cost."""
+    """Return each team's unlinked part of all it cost in the last month."""
     parts: dict[str, Decimal] = {}
-    for key, came_to in reading.cost_hours(ledger.Query(limit=ALL)):
+    since_us = MONTH_S * 1_000_000
+    for key, came_to in reading.cost_hours(ledger.Query(since_us=since_us, limit=ALL)):
         parts[key.team] = parts.get(key.team, Decimal(0)) + came_to.cost_usd
-    linked = {str(team): each.cost_nano_usd for (team,), each in _usage("team")(reading)}
+    of_teams = _usage("team", since_us=since_us)(reading)
+    linked = {str(team): each.cost_nano_usd for (team,), each in of_teams}
     return [
         (team, part / (part + Decimal(linked.get(team, 0)) / 10**9)) for team, part in parts.items()
     ]
@@ -118,14 +122,17 @@ _TOTALS = (
     "count(*) AS calls, sum(input_tokens + output_tokens) AS tokens,"
     " sum(cost_nano_usd) / 1e9 AS cost_usd"
 )
-_AT = "to_timestamp(received_at_us / 1e6) AT TIME ZONE 'UTC'"
+_DAY = "received_at_us / 86400000000"
+"""In days since 1970: there are statistics of it, so that groups are counted and not sorted."""
 
 QUESTIONS: Sequence[Question] = (
     Question(
         words="What did each team use, month by month: calls, tokens, cost?",
         sums=_usage("team", "month"),
-        rows=f"SELECT team, date_trunc('month', {_AT}) AS month, {_TOTALS}"
-        " FROM ledger_call GROUP BY 1, 2 ORDER BY 1, 2",
+        rows="SELECT team, date_trunc('month', timestamp 'epoch' + day * interval '1 day'),"
+        " sum(calls), sum(tokens), sum(cost_usd) FROM"
+        f" (SELECT team, {_DAY} AS day, {_TOTALS} FROM ledger_call GROUP BY 1, 2) AS of_day"
+        " GROUP BY 1, 2 ORDER BY 1, 2",
     ),
     Question(
         words="What did each root cost, with all tasks below it?",
@@ -141,8 +148,8 @@ QUESTIONS: Sequence[Question] = (
     Question(
         words="How much was each model used, day by day?",
         sums=_usage("model", "day"),
-        rows=f"SELECT model_served, date_trunc('day', {_AT}) AS day, {_TOTALS}"
-        " FROM ledger_call WHERE decision <> 'refused' GROUP BY 1, 2 ORDER BY 1, 2",
+        rows=f"SELECT model_served, {_DAY} AS day, {_TOTALS} FROM ledger_call"
+        " WHERE decision <> 'refused' GROUP BY 1, 2 ORDER BY 1, 2",
     ),
     Question(
         words="How many calls did each rule refuse, team by team?",
@@ -157,11 +164,13 @@ QUESTIONS: Sequence[Question] = (
         " FROM ledger_call GROUP BY 1",
     ),
     Question(
-        words="Which share of each team's cost is linked to no task?",
+        words="Which share of each team's cost was linked to no task, this month?",
         sums=_unlinked_share,
         rows="SELECT u.team, u.cost / (u.cost + l.cost) AS share FROM"
-        " (SELECT team, sum(cost_usd) AS cost FROM ledger_cost_hour GROUP BY 1) AS u"
-        " JOIN (SELECT team, sum(cost_nano_usd) / 1e9 AS cost FROM ledger_call GROUP BY 1) AS l"
+        " (SELECT team, sum(cost_usd) AS cost FROM ledger_cost_hour"
+        f" WHERE hour >= {MONTH_S} GROUP BY 1) AS u"
+        " JOIN (SELECT team, sum(cost_nano_usd) / 1e9 AS cost FROM ledger_call"
+        f" WHERE received_at_us >= {MONTH_S}000000 GROUP BY 1) AS l"
         " USING (team) ORDER BY 2 DESC",
     ),
     Question(
@@ -179,7 +188,7 @@ QUESTIONS: Sequence[Question] = (
     Question(
         words="Which hours were the busiest?",
         sums=_busiest_hours,
-        rows="SELECT received_at_us / 3600000000 * 3600 AS hour, count(*) AS calls"
+        rows="SELECT received_at_us / 3600000000 AS hour, count(*) AS calls"
         " FROM ledger_call GROUP BY 1 ORDER BY 2 DESC LIMIT 24",
     ),
 )

@@ -88,8 +88,10 @@ class Passage:
 
     async def intended(self) -> None:
         """Return once the intent is durable, and the caller may hold the gateway to it."""
-        if self._intended is not None:
-            self._admission.receipt.promise = await self._intended
+        # Taken out first: who is cancelled while it waits has given the promise up.
+        promised, self._intended = self._intended, None
+        if promised is not None:
+            self._admission.receipt.promise = await promised
 
     async def whole(self, reply: Reply) -> bytes:
         """Return the reply's body once the ledger holds what it came to."""

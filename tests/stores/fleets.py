@@ -38,7 +38,7 @@ from tests.stores.postgreses import Server
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 30.0
 ASK_S = 0.05
-AWAY_S = 0.005
+AWAY_S = 0.05
 """Between two calls of a caller while the database is away."""
 
 
@@ -140,7 +140,7 @@ class Fleet:
         folder.mkdir(exist_ok=True)
         order = Order(
             number=self._started,
-            url=f"{self.url}&application_name={quote(f'replica {self._started}')}",
+            url=named(self.url, f"replica {self._started}"),
             folder=str(folder),
             acks=str(self._folder / f"acks-{self._started}"),
             **self._settings,  # type: ignore[arg-type]  # a test's own
@@ -242,6 +242,12 @@ def fleet(url: str, folder: Path, replicas: int = 2, **settings: object) -> Iter
         yield made
     finally:
         made.close()
+
+
+def named(url: str, name: str) -> str:
+    """Return a URL whose sessions the database knows by a name."""
+    mark = "&" if "?" in url else "?"
+    return f"{url}{mark}application_name={quote(name)}"
 
 
 def wait(condition: Callable[[], object]) -> None:

@@ -150,8 +150,9 @@ async def test_after_close_nothing_is_taken(tmp_path: Path) -> None:
     assert await last
     with pytest.raises(LedgerUnavailable, match="it is closed"):
         closed.append(stamped(closed, intent(2)))
-    with pytest.raises(LedgerUnavailable, match="it is closed"):
-        await closed.cosign(1, "line")
+    for ask in (closed.cosign(1, "line"), closed.flush()):
+        with pytest.raises(LedgerUnavailable, match="it is closed"):
+            await ask
     assert len(Reading(tmp_path).rows(ledger.Query())) == 1
 
 
@@ -363,7 +364,7 @@ async def test_a_record_that_is_not_urgent_shares_the_fsync_of_one_that_is(tmp_p
     held.start(asyncio.get_running_loop())
 
     patient = held.append(stamped(held, intent(1)), urgent=False)
-    assert not held._armed
+    assert not held._gathering._armed
     await held.append(stamped(held, settle(1)))
 
     assert patient.done()
@@ -379,9 +380,9 @@ async def test_a_record_that_is_not_urgent_is_durable_soon_or_when_asked_for(
     await held.append(stamped(held, intent(1)), urgent=False)
     patient = held.append(stamped(held, intent(2)), urgent=False)
     held.expedite()
-    assert held._armed
+    assert held._gathering._armed
     await patient
 
     held.expedite()
-    assert not held._armed
+    assert not held._gathering._armed
     held.close()

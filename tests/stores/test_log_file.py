@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gateway import ledger
 from gateway.errors import ConfigError, LedgerCorrupt, LedgerUnavailable
-from gateway.ledger import hours, rollups, sequencing
+from gateway.ledger import hours, merkle, rollups, sequencing
 from gateway.ledger.hours import HourKey, HourSum
 from gateway.ledger.verification.leaves import Leaves
 from gateway.stores.sqlite import (
@@ -22,13 +22,14 @@ from gateway.stores.sqlite import (
     chores,
     guard,
     ledger_file,
+    log_reading,
     reading,
     tables,
     writer,
 )
 from gateway.stores.sqlite.ballast import Ballast
 from gateway.stores.sqlite.ledger import Ledger
-from gateway.stores.sqlite.ledger_file import SQL
+from gateway.stores.sqlite.ledger_file import SQL, Connection
 from gateway.stores.sqlite.reading import Reading
 from tests.stores.ledgers import (
     HOUR,
@@ -383,6 +384,30 @@ async def test_a_disk_that_is_full_from_the_start_takes_no_call(
     await append(held, intent(1))
     held.close()
     assert [each.levelname for each in caplog.records] == ["ERROR", "WARNING"]
+
+
+async def test_full_tiles_are_read_once_and_unfinished_ones_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_reading, "TILES_MAX", 1)
+    held = await started(tmp_path)
+    await append(held, *[refusal(number) for number in range(600)])
+    await held.flush()
+    asked: list[tuple[int, int]] = []
+    read = log_reading.tile
+
+    def counted(connection: Connection, level: int, number: int) -> bytes:
+        asked.append((level, number))
+        return read(connection, level, number)
+
+    monkeypatch.setattr(log_reading, "tile", counted)
+    found = [held.reading.tile(0, number) for number in (0, 0, 2, 1, 1, 0)]
+    assert asked == [(0, 0), (0, 2), (0, 1), (0, 0)]
+    assert found[0] == found[1] == found[5] != found[3] == found[4]
+    await append(held, refusal(700))
+    await held.flush()
+    assert held.reading.tile(0, 2) == found[2] + merkle.leaf_hash(held.reading.leaves()[-1])
+    held.close()
 
 
 async def test_hours_and_their_leaves_agree_with_what_is_pending(tmp_path: Path) -> None:

@@ -7,12 +7,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from gateway import ledger
 from gateway.errors import ConfigError, LedgerCorrupt, LedgerUnavailable
 from gateway.ledger.hours import HourKey
-from gateway.stores.postgres import connection, intake, leading, parcels, writer
+from gateway.stores.postgres import connection, intake, leading, parcels
 from gateway.stores.postgres.connection import Connection
+from gateway.stores.postgres.intake import Ended
 from gateway.stores.postgres.ledger import Ledger, Place
 from gateway.stores.postgres.parcels import Parcel
 from gateway.stores.postgres.reading import Reading
@@ -80,7 +82,8 @@ async def test_a_slice_takes_as_much_as_it_can_and_leaves_the_rest(
 ) -> None:
     term = Sequencer(session, unordered._standing)
     count = 3 * SLICE_RECORDS
-    await append(unordered, *[intent(number) for number in range(count)])
+    for first in range(0, count, 256):
+        await append(unordered, *[intent(number) for number in range(first, first + 256)])
     moved = [term.slice() for _ in range(40)]
     assert sum(moved) == count + 2  # with its start, and the policy in force
     assert max(moved) < 2 * SLICE_RECORDS
@@ -111,14 +114,7 @@ async def test_what_a_lost_process_left_is_told_by_the_next_in_its_folder(
 ) -> None:
     monkeypatch.setattr(leading, "ASK_S", 0.02)
     async with started(Place(url=url, folder=tmp_path / "a")) as leads:
-        leads._leading._standing = leads._standing.__class__(
-            **{
-                name: getattr(leads._standing, name)
-                for name in leads._standing.__struct_fields__
-                if name != "lease_s"
-            },
-            lease_s=0,
-        )
+        leads._leading._standing = structs.replace(leads._standing, lease_s=0)
         gone = fleets.opened(Place(url=url, folder=tmp_path / "b"))
         gone._gathering.start(asyncio.get_running_loop())
         await append(gone, intent(1), cost_intent(2))
@@ -142,6 +138,42 @@ async def test_what_a_lost_process_left_is_told_by_the_next_in_its_folder(
     assert faults(url) == []
 
 
+async def test_nothing_is_added_under_a_name_that_has_ended(
+    unordered: Ledger, session: Connection
+) -> None:
+    given, name = unordered._standing, unordered.replica
+    [record] = await append(unordered, intent(1))
+    session.execute(b"UPDATE ledger_replica SET ended_at = now() WHERE name = %s", (name,))
+    parcel = Parcel(name, 9, [ledger.encode(record)], [record])
+    with pytest.raises(Ended):
+        intake.add(session, given, parcel)
+    with pytest.raises(Ended):
+        intake.add(session, given, structs.replace(parcel, beside=parcels.Beside(pepper_mark="x")))
+    row = session.execute(b"SELECT pepper_mark FROM ledger_log").fetchone()
+    assert row == ("",)
+
+
+async def test_what_a_replica_left_is_in_order_before_it_is_declared_lost(
+    unordered: Ledger, session: Connection
+) -> None:
+    name = unordered.replica
+    term = Sequencer(session, unordered._standing)
+    tidying = Tidying(session, unordered._standing, term)
+    await append(unordered, intent(1))
+    session.execute(b"UPDATE ledger_replica SET lease_s = 0, seen_at = '-infinity'")
+    tidying.declare_lost()
+    assert intake.has_ended(session, name) is False
+    while term.slice():
+        pass
+    tidying.declare_lost()
+    assert intake.has_ended(session, name) is True
+    term.end()
+    assert unordered.reading.series()[name].ended
+    leaf = ledger.decode(unordered.reading.leaves()[-2])
+    assert isinstance(leaf, ledger.ReplicaEnd)
+    assert (leaf.ended, leaf.last_seq, leaf.reason) == (name, 3, "lost")
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -156,7 +188,9 @@ async def test_a_tree_that_is_not_the_signed_one_is_not_gone_on_with(
 ) -> None:
     async with started(Place(url=url, folder=tmp_path)) as made:
         await append(made, intent(1))
-    session.execute(b"DELETE FROM ledger_checkpoint WHERE size < (SELECT size FROM ledger_log)")
+        await made.flush()  # one that is closed before it leads signs nothing
+    last = b"(SELECT max(size) FROM ledger_checkpoint)"
+    session.execute(b"DELETE FROM ledger_checkpoint WHERE size < " + last)
     session.execute(change)
     with pytest.raises(LedgerCorrupt, match="was changed by something else"):
         fleets.opened(Place(url=url, folder=tmp_path))
@@ -228,15 +262,6 @@ async def test_who_stands_there_is_not_shown_with_a_secret(tmp_path: Path) -> No
     with pytest.raises(ConfigError) as refused:
         Ledger.open(place, secret=SECRET, key=KEY)
     assert "s3cret" not in str(refused.value)
-
-
-async def test_lines_of_the_decision_log_wait_for_the_database(
-    unordered: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(writer, "DECISIONS_S", 0)
-    assert unordered.state.away_since_s is None
-    assert (unordered.backlog, unordered.clashes, unordered.state.spooled) == (2, 0, 0)
-    assert parcels.NOTHING.salts == ()
 
 
 async def test_a_replica_that_never_leads_says_why(

@@ -234,8 +234,7 @@ async def test_what_waits_of_a_lost_replica_is_told_under_its_new_name(
             raise psycopg.OperationalError("the cable is out")
         return opened(address)
 
-    its_url = f"{url}&application_name=cut"
-    where = Place(url=its_url, folder=tmp_path / "b", on_failure=lambda: "spool")
+    where = Place(url=fleets.named(url, "cut"), folder=tmp_path / "b", on_failure=lambda: "spool")
     async with (
         started(Place(url=url, folder=tmp_path / "a")) as leads,
         started(where) as lost,

@@ -253,6 +253,7 @@ class Ledger(Line):
         waiting: asyncio.Future[tuple[str, int]] = loop.create_future()
 
         def done(came: tuple[str, int] | GatewayError) -> None:
+            """Say so on the loop."""
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(_resolve, waiting, came)
 

@@ -155,6 +155,7 @@ class LogReading:
         }
         places = [_BY.index(name) for name in by]
         with self._snapshot() as (session, _):
+            session.execute(SQL["enough_to_sum"])
             found = [
                 (tuple([row[at] for at in places]), RollupSum(*row[len(_BY) :]))
                 for row in session.execute(SQL["usage"], values)

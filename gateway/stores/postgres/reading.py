@@ -18,6 +18,7 @@ from gateway import ledger
 from gateway.ledger import hours, projection, pseudonyms
 from gateway.ledger.decision_log import Entry, Page
 from gateway.ledger.hours import HourKey, HourSum
+from gateway.ledger.rollups import window
 from gateway.stores.postgres import decisions, leaves
 from gateway.stores.postgres.connection import Connection
 from gateway.stores.postgres.log_reading import LogReading, unpacked
@@ -94,7 +95,7 @@ class Reading(LogReading):
     def cost_hours(self, query: ledger.Query) -> list[tuple[HourKey, HourSum]]:
         """Return unlinked cost by hour, newest first: by team, model, time and limit."""
         with self._snapshot() as (session, _):
-            sums = _cost_hours(session, _overlay(session))
+            sums = _cost_hours(session, _overlay(session), query)
         return hours.chosen(sums, query)
 
     def persons(self) -> dict[str, str]:
@@ -126,7 +127,7 @@ class Reading(LogReading):
             for call, settle in _settled_in_intake(session, overlay):
                 if call.received_at_us >= since_us:
                     parts.append(projection.part(call, settle, chosen, unit, names))
-            sums = _cost_hours(session, overlay)
+            sums = _cost_hours(session, overlay, ledger.Query(since_us=since_us))
         parts += hours.spent(sums, since_us, chosen, unit)
         return projection.total(parts)
 
@@ -243,8 +244,12 @@ def _salts(session: Connection, statement: str, value: str) -> list[pseudonyms.S
     ]
 
 
-def _cost_hours(session: Connection, overlay: _Overlay) -> dict[HourKey, HourSum]:
-    sums = {HourKey(*row[:4]): HourSum(*row[4:]) for row in session.execute(SQL["cost_hours"])}
+def _cost_hours(
+    session: Connection, overlay: _Overlay, query: ledger.Query
+) -> dict[HourKey, HourSum]:
+    """Return the hours that overlap with a query's time, and perhaps others of the intake."""
+    rows = session.execute(SQL["cost_hours"], window(query))
+    sums = {HourKey(*row[:4]): HourSum(*row[4:]) for row in rows}
     if overlay.costs:
         found = [ledger.decode(line) for (line,) in session.execute(SQL["all_costs_open"])]
         opened = {each.attempt_id: each for each in found if isinstance(each, ledger.CostIntent)}

@@ -108,6 +108,7 @@ class Writer:
         self._group_seq = group_seq
         self._shifts: dict[str, Shift] = {}
         self._returning: Returning | None = None
+        self._in_hand: Gathered | None = None
         self._beaten_s = self._noted_s = time.monotonic()
         row = session.execute(SQL["last_erased"]).fetchone()
         self._erased: int = row[0] if row else 0
@@ -153,9 +154,11 @@ class Writer:
         if self.failed is not None:
             self._heard.came(gathered, self.failed)
             return
+        self._in_hand = gathered
         parcel = self._parcel(gathered, batch.beside)
         promises = self._add(parcel)
         self._heard.came(gathered, self._keep(parcel) if promises is None else promises)
+        self._in_hand = None
 
     def _parcel(self, gathered: Gathered, beside: Beside) -> Parcel:
         records, lines = gathered.records, gathered.lines
@@ -289,6 +292,8 @@ class Writer:
         """Tell everybody who still waits, and give the session back."""
         if self._returning is not None:
             self._returning.stop()
+        if self._in_hand is not None:
+            self._heard.came(self._in_hand, self.failed or away())
         while not self.queue.empty():
             item = self.queue.get()
             if isinstance(item, Batch):

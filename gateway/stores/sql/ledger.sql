@@ -453,6 +453,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: cost_hours
 SELECT hour, team, model, reason, calls, refused, tokens, cost_usd FROM cost_hourly
+WHERE hour >= ? AND hour <= ?
 
 -- name: cost_pending
 SELECT calls, refused, tokens, cost_usd FROM cost_pending

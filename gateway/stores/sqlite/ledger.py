@@ -143,7 +143,7 @@ class Ledger(Line):
 
     def start(self, loop: asyncio.AbstractEventLoop) -> None:
         """Start the writer; appends come from this loop."""
-        self._loop = loop
+        self._gathering.start(loop)
         self._writer.start()
 
     @property
@@ -206,7 +206,7 @@ class Ledger(Line):
 
         The leaf that says so, and names nobody, is durable first.
         """
-        self._hand_over()  # with the salts that are not kept yet
+        self._gathering.leave()  # with the salts that are not kept yet
         self._names.forget(principal)
         found: list[tuple[object, ...]] = []
         await self._do(lambda: found.extend(self._salts_of(principal)))
@@ -269,7 +269,7 @@ class Ledger(Line):
         """Write what was appended and the end of the series, and give the file back. Blocks."""
         if self._closed:
             return
-        self._hand_over()
+        self._gathering.leave()
         self._closed = True
         self._put(series.stopped(self.stamp(), self._cost_seq, self._now_us()))
         self._writer.queue.put(Barrier(_ignore, stop=True))
@@ -299,7 +299,7 @@ class Ledger(Line):
     async def _finished(self, step: Callable[[], bool]) -> None:
         """Return once the writer's thread has done all steps of a job; raises what they raise."""
         loop = asyncio.get_running_loop()
-        if self._loop is not loop or self._closed:
+        if self._closed or not self._gathering.is_started:
             raise self._writer.guard.unavailable()
         waiting: asyncio.Future[str] = loop.create_future()
         self._writer.queue.put(Job(step, partial(self._tell, waiting)))

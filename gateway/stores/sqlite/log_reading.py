@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from gateway import ledger
+from gateway.ledger import merkle, tiles
 from gateway.ledger.rollups import (
     Group,
     OfRule,
@@ -32,6 +33,9 @@ from gateway.stores.sqlite import leaves, tables
 from gateway.stores.sqlite.ledger_file import SQL, Connection, LogRow, open_to_read, ready
 from gateway.stores.sqlite.sequencer import tile
 
+TILES_MAX: Final = 256
+"""Full tiles that are remembered: 4 MB."""
+_UNFINISHED_MAX: Final = tiles.WIDTH * merkle.HASH_BYTES
 _BY: Final = ("hour", "day", "month", "team", "root_id", "task_id", "model", "decision")
 """What the query `usage` can group by, in its order."""
 
@@ -41,6 +45,8 @@ class LogReading:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._full: dict[tuple[int, int], bytes] = {}
+        """Full tiles that were read of late: they never change."""
 
     def log(self) -> LogName:
         """Return which log it is."""
@@ -72,8 +78,15 @@ class LogReading:
 
     def tile(self, level: int, number: int) -> bytes:
         """Return a tile of hashes as it is packed; raises KeyError when it is not there."""
-        with self._snapshot() as (connection, _):
-            return tile(connection, level, number)
+        packed = self._full.get((level, number))
+        if packed is None:
+            with self._snapshot() as (connection, _):
+                packed = tile(connection, level, number)
+            if len(packed) > _UNFINISHED_MAX:
+                if len(self._full) >= TILES_MAX:
+                    self._full.clear()
+                self._full[level, number] = packed
+        return packed
 
     def lines(self, first: int, count: int) -> list[bytes]:
         """Return the bytes of some leaves; raises LedgerCorrupt when one is not there."""

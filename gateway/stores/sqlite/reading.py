@@ -20,6 +20,7 @@ from gateway import ledger
 from gateway.ledger import hours, projection, pseudonyms
 from gateway.ledger.decision_log import Entry, Page
 from gateway.ledger.hours import HourKey, HourSum
+from gateway.ledger.rollups import window
 from gateway.stores.sqlite import decisions, leaves, tables
 from gateway.stores.sqlite.ledger_file import SQL, Connection
 from gateway.stores.sqlite.log_reading import LogReading, unpacked
@@ -86,7 +87,7 @@ class Reading(LogReading):
     def cost_hours(self, query: ledger.Query) -> list[tuple[HourKey, HourSum]]:
         """Return unlinked cost by hour, newest first: by team, model, time and limit."""
         with self._snapshot() as (connection, _):
-            sums = _cost_hours(connection)
+            sums = _cost_hours(connection, query)
         return hours.chosen(sums, query)
 
     def persons(self) -> dict[str, str]:
@@ -114,7 +115,7 @@ class Reading(LogReading):
         with self._snapshot() as (connection, _):
             names = pseudonyms.persons(_salts(connection, SQL["salts_since"], ""))
             parts = _spent_linked(connection, since_us, chosen, unit, names)
-            sums = _cost_hours(connection)
+            sums = _cost_hours(connection, ledger.Query(since_us=since_us))
         parts += hours.spent(sums, since_us, chosen, unit)
         return projection.total(parts)
 
@@ -243,8 +244,9 @@ def _salts(connection: Connection, statement: str, value: str) -> list[pseudonym
     ]
 
 
-def _cost_hours(connection: Connection) -> dict[HourKey, HourSum]:
-    sums = tables.sums(connection.execute(SQL["cost_hours"]))
+def _cost_hours(connection: Connection, query: ledger.Query) -> dict[HourKey, HourSum]:
+    """Return the hours that overlap with a query's time, and perhaps others of the intake."""
+    sums = tables.sums(connection.execute(SQL["cost_hours"], window(query)))
     costs = _overlay(connection).costs
     if costs:
         found = [
