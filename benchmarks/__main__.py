@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.only == ["likeness"]:  # needs no contender: nothing else has to be started
         return likeness.main(["--per-kind", "20"])
     if args.only == ["ledger"]:
-        return ledger.main(["--entries", str(args.entries)])
+        return ledger.main(_of_the_ledger(args))
     with tempfile.TemporaryDirectory(prefix="goodgate-bench-") as name:
         if args.profile:
             return _profile(Path(name), args)
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     report.show(figures)
     if not args.only:
         likeness.main(["--only", "speed"])
-        ledger.main(["--entries", str(args.entries)])
+        ledger.main(_of_the_ledger(args))
     if args.json:
         args.json.write_bytes(msgspec.json.format(msgspec.json.encode(figures)))
     return 0
@@ -54,11 +54,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--entries", type=int, default=1_000_000, help="calls auditors ask about (%(default)s)"
     )
+    parser.add_argument(
+        "--leaves", type=int, default=1_000_000, help="of the ledger's tree (%(default)s)"
+    )
     parser.add_argument("--bare-only", action="store_true", help="leave the gateway out")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--profile", type=Path, metavar="FILE", help="load it under cProfile")
     parser.add_argument("--profile-stream", action="store_true", help="profile streams instead")
     return parser
+
+
+def _of_the_ledger(args: argparse.Namespace) -> list[str]:
+    names = ("seconds", "rounds", "leaves", "entries")
+    return [part for name in names for part in (f"--{name}", str(getattr(args, name)))]
 
 
 def _measure(folder: Path, args: argparse.Namespace) -> Figures:

@@ -16,14 +16,14 @@ def test_a_short_run_measures_everything(tmp_path: Path) -> None:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "benchmarks", "--seconds", "0.2", "--rounds", "1"),
-            *("--json", str(file)),
+            *("--leaves", "3000", "--entries", "3000", "--json", str(file)),
         ],
         cwd=ROOT,
         env=environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 
