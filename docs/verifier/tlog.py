@@ -17,6 +17,11 @@ P, ORDER = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, -1, P) % P
 BASE = b"X" + b"f" * 31  # y is 4/5
 Point = tuple[int, int, int, int]
+# Canonical JSON (RFC 8785): what stands between quotes, a string, an integer.
+STR = r'[^"\\\x00-\x1f]*+(?:\\(?:["\\bfnrt]|u00(?:0[0-7bef]|1[0-9a-f]))[^"\\\x00-\x1f]*+)*+'
+TEXT = f'"{STR}"'
+INT = r"(?:0|-?(?:[1-9][0-9]{0,14}|[1-8][0-9]{15}))"
+NUM, HASH = "(0|[1-9][0-9]{0,18})", "[A-Za-z0-9+/]{43}="
 Key = tuple[str, bytes, int, bytes]
 """Name, key id, kind (1 of a log, 4 of a witness), public key."""
 Note = tuple[str, list[tuple[str, bytes, bytes]]]
@@ -28,6 +33,10 @@ Checkpoint = tuple[int, bytes, Note]
 def need(fact: object, otherwise: str) -> None:
     if not fact:
         raise ValueError(otherwise)
+
+
+def listed(item: str) -> str:
+    return rf"\[(?:{item}(?:,{item})*+)?\]"
 
 
 # Ed25519 (RFC 8032), in extended coordinates: (x, y, z, t). The second point of an addition is
@@ -108,7 +117,7 @@ def is_by(note: Note, key: Key) -> bool:
 
 def checkpoint_of(whole: object, origin: str) -> Checkpoint:
     note = note_of(str(whole))
-    lines = re.fullmatch(r"(.+)\n(0|[1-9][0-9]{0,18})\n([\w+/]{43}=)\n", note[0])
+    lines = re.fullmatch(rf"(.+)\n{NUM}\n({HASH})\n", note[0])
     if not lines or lines[1] != origin:
         raise ValueError(f"not a checkpoint of {origin}")
     return int(lines[2]), unbase64(lines[3]), note
@@ -116,8 +125,7 @@ def checkpoint_of(whole: object, origin: str) -> Checkpoint:
 
 def proof_of(text: str, origin: str) -> tuple[bytes | None, int, list[bytes], Checkpoint]:
     """Return the hash of the entry (when it is there), index, path and checkpoint of a receipt."""
-    number, line = "(0|[1-9][0-9]{0,18})", r"(?:[A-Za-z0-9+/]{43}=\n)"
-    lines = rf"c2sp\.org/tlog-proof@v1\n(?:extra (\S+)\n)?index {number}\n({line}*)\n(.*)"
+    lines = rf"c2sp\.org/tlog-proof@v1\n(?:extra (\S+)\n)?index {NUM}\n((?:{HASH}\n)*)\n(.*)"
     found = re.fullmatch(lines, text, re.DOTALL)
     if not found:
         raise ValueError("not a receipt")

@@ -1,8 +1,7 @@
 """
 Verify an export of a Goodgate ledger with nothing but Python's standard library.
 
-Written from format.md alone (sections named are its), sharing no line with Goodgate; what is
-standard (signatures, notes, trees) is in tlog.py beside it.
+Written from format.md alone (whose sections are named); what is standard is in tlog.py beside it.
 """
 
 import argparse
@@ -18,19 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import tlog
-from tlog import need
+from tlog import HASH, INT, NUM, STR, TEXT, listed, need
 
 Read = Callable[[str], bytes]
 # Entries (section 1): one regular expression for each kind knows its canonical bytes.
-STR = r'[^"\\\x00-\x1f]*+(?:\\(?:["\\bfnrt]|u00(?:0[0-7bef]|1[0-9a-f]))[^"\\\x00-\x1f]*+)*+'
-INT = r"(?:0|-?(?:[1-9][0-9]{0,14}|[1-8][0-9]{15}))"
-ROW = rf'\["{STR}","{STR}","{STR}",{INT},{INT},{INT},"{STR}"\]'
-TYPES = {"#": INT, "~": "[12]", "!": "true|false", "?": f'"{STR}"|null', "#?": f"{INT}|null"}
-TYPES |= {"*": rf'\[(?:"{STR}"(?:,"{STR}")*+)?\]', "**": rf"\[(?:{ROW}(?:,{ROW})*+)?\]"}
+ROW = rf"\[{TEXT},{TEXT},{TEXT},{INT},{INT},{INT},{TEXT}\]"
+TYPES = {"#": INT, "~": "[12]", "!": "true|false", "?": f"{TEXT}|null", "#?": f"{INT}|null"}
+TYPES |= {"*": listed(TEXT), "**": listed(ROW), "%": listed(rf"\[{TEXT},{TEXT}\]")}
 CALL = """catalogue cluster? evidence likeness? model_requested policy principal received_at_us#
  request_id root_id route rules* stream! task_id task_source team tenant """
 CAME = """cache_read_tokens# cache_write_tokens# completion cost_usd first_token_ms#? input_tokens#
 latency_ms# output_tokens# prices reasoning_tokens# request_id settled_at_us# status# usage_basis"""
+OF = "at_us# beneficiaries* catalogue policy root_id team"
 KINDS = {
     "intent": f"""{CALL} coalesced_into? decision=forwarded|coalesced|reused model_served prices
  provider reserved_cost_usd reserved_input_tokens# reserved_output_tokens# retry_count# units*""",
@@ -45,6 +43,10 @@ KINDS = {
     "reveal": "at_us# auditor filters reason",
     "erasure": "at_us# auditor reason salts#",
     "retirement": "at_us# root size#",
+    "outcome": f"""{OF} author creator event=merged|closed|accepted|reverted|reopened|reversed
+ evidence linked_by=tracker|keyword|branch|trailer|ambiguous|nothing occurred_at_us# reviewers*
+ subject task_id tracker""",
+    "valuation": f"{OF} by_bot! team_size# value valued_by weights%",
 }
 USED = "attempt_id n policy replica replica_seq request_id schema"
 SHAPES: dict[str, re.Pattern[str]] = {}
@@ -56,7 +58,6 @@ for kind, fields in KINDS.items():
         value = f"({group}{TYPES.get(mark) or words or STR})"
         found.append(f'"{name}":' + (value if mark else f'"{value}"'))
     SHAPES[kind] = re.compile(r"\{" + ",".join(sorted(found)) + r"\}")
-NUM, HASH = "(0|[1-9][0-9]{0,18})", "[A-Za-z0-9+/]{43}="
 PROMISE = rf"v=1; request=([!-:<-~]+); replica=([!-:<-~]+); seq={NUM}; by={NUM}; leaf=({HASH}); "
 PROMISE += rf"at={NUM}/{NUM}; path=((?:{HASH},(?!;))*{HASH}|); key=([0-9a-f]{{8}}); sig=(\S+)"
 
@@ -95,14 +96,15 @@ class Log:
             self.last[name] = number
         unique = f"{attempt} {'call' if kind in ('intent', 'refusal') else kind} {n}"
         need(unique not in self.seen, "attempt, kind and n were used before")
-        need(n > 0 if kind == "adjust" else n == 0 or (kind == "cost_hour" and n > 0), f"n is {n}")
+        least, most = (kind == "adjust", n if kind in "adjust cost_hour valuation" else 0)
+        need(least <= n <= most, f"n is {n}")
         self.seen[unique] = kind
         if kind in ("settle", "adjust"):
             before = self.seen.get(f"{attempt} {'call' if kind == 'settle' else 'settle'} 0")
             fits = before in ("intent", "settle") or (self.first and not before)
             need(fits, "it settles no intent, or adjusts no settle")
             self.open, self.unknown = self.open - (before == "intent"), self.unknown + (not before)
-        elif kind in ("intent", "refusal"):
+        elif kind in ("intent", "refusal", "outcome", "valuation"):
             known = old or e["policy"] in self.policies
             need(known or self.first, f"policy {e['policy']} was never put in force")
             self.open, self.unknown = self.open + (kind == "intent"), self.unknown + (not known)
@@ -173,8 +175,7 @@ def check(log: Log, read: Read, paths: set[str], key: tlog.Key, asked: Any) -> d
     proofs = [tlog.proof_of(each, key[0]) for each in asked["receipts"]]
     own = [match for each in asked["promises"] if (match := re.fullmatch(PROMISE, each))]
     need(len(own) == len(asked["promises"]), "a promise that is none")
-    kept = [tlog.checkpoint_of(each, key[0]) for each in asked["kept"]]
-    kept += [proof[3] for proof in proofs]
+    kept = [tlog.checkpoint_of(each, key[0]) for each in asked["kept"]] + [one[3] for one in proofs]
     log.promised = {(each[2], each[3]): tlog.unbase64(each[5]) for each in own}
     for count, root, _ in (*notes, *kept):
         log.index = size if count > size else -1

@@ -36,6 +36,7 @@ from gateway.ledger.happenings import (
     Rotation,
 )
 from gateway.ledger.noted import DecisionRecord, Level, SettledRecord, StartedRecord
+from gateway.ledger.outcomes import Outcome, Valuation, Weight
 from gateway.ledger.query import Query
 from gateway.ledger.recording import (
     decision,
@@ -61,6 +62,7 @@ __all__ = [
     "Intent",
     "Leaf",
     "Level",
+    "Outcome",
     "PolicyInForce",
     "Query",
     "Record",
@@ -73,6 +75,8 @@ __all__ = [
     "Settle",
     "SettledRecord",
     "StartedRecord",
+    "Valuation",
+    "Weight",
     "decision",
     "decode",
     "encode",

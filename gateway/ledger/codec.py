@@ -26,12 +26,22 @@ from gateway.ledger.happenings import (
     Rotation,
 )
 from gateway.ledger.noted import DecisionRecord, SettledRecord, StartedRecord
+from gateway.ledger.outcomes import Outcome, Valuation
 
 LEAF_BYTES_MAX: Final = 65_535
 """What an entry of a bundle may have (C2SP tlog-tiles)."""
 
 Happening: TypeAlias = (
-    ReplicaStart | ReplicaEnd | PolicyInForce | Rotation | CostHour | Reveal | Erasure | Retirement
+    ReplicaStart
+    | ReplicaEnd
+    | PolicyInForce
+    | Rotation
+    | CostHour
+    | Reveal
+    | Erasure
+    | Retirement
+    | Outcome
+    | Valuation
 )
 """A leaf that is no part of a call."""
 
@@ -64,6 +74,8 @@ _decoders: dict[str, msgspec.json.Decoder[Record]] = {
     "cost_hour": msgspec.json.Decoder(CostHour),
     "erasure": msgspec.json.Decoder(Erasure),
     "retirement": msgspec.json.Decoder(Retirement),
+    "outcome": msgspec.json.Decoder(Outcome),
+    "valuation": msgspec.json.Decoder(Valuation),
     "cost_intent": msgspec.json.Decoder(CostIntent),
     "cost_settle": msgspec.json.Decoder(CostSettle),
 }

@@ -13,10 +13,11 @@ from gateway.policy.language.document import load
 from gateway.policy.language.schema import schema_json
 from gateway.policy.plans import Plan, Plans, plan
 from gateway.policy.policies import PolicySet
-from gateway.policy.rules import Budget, Limit, Rule
+from gateway.policy.rules import Budget, CreditParameters, Limit, Rule
 
 __all__ = [
     "Budget",
+    "CreditParameters",
     "Limit",
     "Plan",
     "Plans",

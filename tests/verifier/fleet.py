@@ -177,6 +177,7 @@ class Story:
         self._lose()
         self._replace(rotate)
         self.fleet.work([self.second, self.third], calls // 3)
+        self._accept()
         self._look()
         self._stop(calls - 2 * (calls // 3))
         return self.fleet.leaves, self.rotated
@@ -213,6 +214,46 @@ class Story:
             fleet.happen(ledger.Rotation, replica, **keys)
         marks = {"what": "pepper", "previous": "a1" * 8, "current": "b2" * 8}
         fleet.happen(ledger.Rotation, replica, **marks)
+
+    def _accept(self) -> None:
+        """Let a root be worth something, and something come of it."""
+        fleet, people = self.fleet, tuple(sorted(self.fleet.name("") for _ in range(3)))
+        judged = {
+            "beneficiaries": people[:2],
+            "catalogue": "sha256:" + "0" * 16,
+            "policy": digest_of(SECOND_POLICY),
+            "root_id": "PAY-1",
+            "team": "payments",
+        }
+        for n, value in enumerate(("", "2.5")):
+            fleet.happen(
+                ledger.Valuation,
+                self.second,
+                attempt_id="val_1",
+                by_bot=False,
+                n=n,
+                team_size=7,
+                value=value,
+                valued_by=people[2] if value else "",
+                weights=(ledger.Weight("PAY-2", "0.25"), ledger.Weight("PAY-3", "0.75")),
+                **judged,
+            )
+        for event in ("merged", "reverted"):
+            fleet.happen(
+                ledger.Outcome,
+                self.third,
+                author=people[0],
+                creator="bot",
+                event=event,
+                evidence="https://tracker.example/acme/web/pull/7",
+                linked_by="keyword",
+                occurred_at_us=START_US,
+                reviewers=people[1:],
+                subject="ACME.WEB-7",
+                task_id="PAY-2",
+                tracker="forge",
+                **judged,
+            )
 
     def _look(self) -> None:
         fleet, desk = self.fleet, self.desk

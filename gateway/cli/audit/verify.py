@@ -78,20 +78,20 @@ def verify(  # noqa: PLR0913  # one argument for each option
     from gateway.ledger import verification  # noqa: PLC0415  # as above
 
     desk = Desk.of(context)
-    source, kept = _source(desk, folder, data, database)
-    given = _key(key, key_file)
+    source, kept = source_of(desk, folder, data, database)
+    given = key_of(key, key_file)
     trust = verification.Trust(
-        vkey=given or _claimed(source),
+        vkey=given or claimed(source),
         witnesses=witness or (),
         checkpoints=[_bytes(path) for path in earlier or ()],
         promises=_promises(promises),
         receipts=[_text(path) for path in receipt or ()],
         now_s=int(desk.clock()),
         whole_folder=folder is not None,
-        policy_digest=_digest,
+        policy_digest=digest_of,
         archives=[sources.FolderSource(path) for path in archive or ()],
     )
-    _check_keys(trust)
+    check_keys(trust)
     with copying.bar("Verifying") as shown:
         report = verification.verify(source, trust, copying.on(shown), kept)
     if as_json:
@@ -101,9 +101,10 @@ def verify(  # noqa: PLR0913  # one argument for each option
     return 0 if report.first is None else 1
 
 
-def _source(
+def source_of(
     desk: Desk, folder: Path | None, data: Path | None, database: str
 ) -> "tuple[Source, Kept | None]":
+    """Return the log that is meant, and what a store keeps beside it."""
     from gateway.cli import stores  # noqa: PLC0415  # as in `verify`
     from gateway.cli.audit import sources  # noqa: PLC0415  # as above
     from gateway.reports import LogFiles  # noqa: PLC0415  # as above
@@ -132,13 +133,14 @@ def sums(reading: "Reading", size: int) -> "Sums | None":
     return None
 
 
-def _key(key: str, key_file: Path | None) -> str:
+def key_of(key: str, key_file: Path | None) -> str:
+    """Return the key that was given, one way or the other; empty when none was."""
     if key and key_file is not None:
         raise WrongUse("--key and --key-file are two ways to give it: choose one")
     return _text(key_file).strip() if key_file is not None else key.strip()
 
 
-def _claimed(source: "Source") -> str:
+def claimed(source: "Source") -> str:
     """Return the key the log names itself; it proves nothing, so nobody gets it unasked."""
     if not sys.stderr.isatty():
         raise WrongUse(
@@ -155,7 +157,7 @@ def _claimed(source: "Source") -> str:
     return vkey
 
 
-def _check_keys(trust: "Trust") -> None:
+def check_keys(trust: "Trust") -> None:
     """Refuse what is given for a key and is none: that says nothing about the log."""
     from gateway.ledger import notes  # noqa: PLC0415  # as in `verify`
 
@@ -193,7 +195,8 @@ def _bytes(path: Path) -> bytes:
         raise WrongUse(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _digest(files: list[tuple[str, str]]) -> str:
+def digest_of(files: list[tuple[str, str]]) -> str:
+    """Return the digest of a policy set; raises ConfigError when this version cannot load it."""
     from gateway import policy  # noqa: PLC0415  # no other command needs a compiler of conditions
 
     return policy.load(files).digest
@@ -239,7 +242,7 @@ def _facts(report: "Report") -> Mapping[str, str]:
         "promises": _promised(report),
         "no end": _names(report.open_series, "replicas: what they wrote last could be missing"),
         "no settle": _count(report.open_calls, "calls"),
-        "erased": _count(report.erasures, "people were forgotten"),
+        "erased": _count(report.erasures, "times somebody was forgotten"),
         "schema 1": _count(report.early, "entries of earlier releases, which have no series"),
         "retired": _retired(report),
         "rollups": report.rollups,

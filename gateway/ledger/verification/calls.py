@@ -8,6 +8,7 @@ call is its attempt's id and how far it has come.
 from gateway.ledger.codec import Leaf
 from gateway.ledger.entry import Adjust, Intent, Refusal, Settle
 from gateway.ledger.happenings import CostHour
+from gateway.ledger.outcomes import Valuation
 from gateway.ledger.verification.report import Wrong
 
 _OPEN, _SETTLED, _REFUSED = range(3)
@@ -62,7 +63,7 @@ class Calls:
     def _other(self, leaf: Leaf) -> None:
         if type(leaf) is Adjust:
             self._adjust(leaf)
-        elif leaf.n < 0 or (leaf.n and type(leaf) is not CostHour):
+        elif leaf.n < 0 or (leaf.n and type(leaf) not in (CostHour, Valuation)):
             raise _wrong_n(leaf)
         key = (leaf.attempt_id, leaf.kind, leaf.n)
         if key in self._others:

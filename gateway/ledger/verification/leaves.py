@@ -11,6 +11,7 @@ from gateway.ledger import codec
 from gateway.ledger.codec import Leaf
 from gateway.ledger.entry import SCHEMA_VERSION, CostIntent, CostSettle, Intent, Refusal, Settle
 from gateway.ledger.happenings import CostHour, PolicyInForce, Reveal
+from gateway.ledger.outcomes import Outcome, Valuation
 from gateway.ledger.verification.calls import Calls
 from gateway.ledger.verification.report import Wrong
 from gateway.ledger.verification.series import AllSeries
@@ -18,6 +19,7 @@ from gateway.ledger.verification.series import AllSeries
 UNREADABLE = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
 """What reading hostile bytes as a record can raise."""
 
+_DECIDED = (Intent, Refusal, Outcome, Valuation)
 _EARLY = (Intent, Settle, Refusal, Reveal)
 _INTEGER_MAX = 2**53 - 1
 _LARGE = re.compile(rb'":-?(?:9[0-9]{15}|[0-9]{17})')
@@ -42,7 +44,7 @@ class Policies:
 
     def take(self, index: int, leaf: Leaf) -> None:
         """Put a set in force, or look for the one that decided a call; raises Wrong."""
-        if type(leaf) is Intent or type(leaf) is Refusal:
+        if isinstance(leaf, _DECIDED):
             if leaf.policy not in self.in_force and not self.lenient:
                 raise Wrong(
                     "policy", f"the policy {leaf.policy[:80]} that decided this was never in force"

@@ -20,6 +20,14 @@ from tests.stores.ledgers import (
 )
 
 STAMP = {"replica": "r1", "replica_seq": 7}
+JUDGED = {
+    "attempt_id": "a",
+    "catalogue": "sha256:1",
+    "policy": "sha256:2",
+    "root_id": "PAY-1",
+    "team": "payments",
+    **STAMP,
+}
 
 RECORDS = (
     intent(1),
@@ -49,6 +57,32 @@ RECORDS = (
     ),
     ledger.Erasure(at_us=1, attempt_id="a", auditor="k", reason="asked", salts=3, **STAMP),
     ledger.Retirement(at_us=1, attempt_id="a", root="AAAA", size=256, **STAMP),
+    ledger.Outcome(
+        at_us=2,
+        author="a1",
+        beneficiaries=("a1", "b2"),
+        creator="bot",
+        event="merged",
+        evidence="https://tracker.example/7",
+        linked_by="trailer",
+        occurred_at_us=1,
+        reviewers=("b2",),
+        subject="ACME.WEB-7",
+        task_id="PAY-2",
+        tracker="forge",
+        **JUDGED,
+    ),
+    ledger.Valuation(
+        at_us=1,
+        beneficiaries=(),
+        by_bot=False,
+        n=1,
+        team_size=7,
+        value="2.5",
+        valued_by="c3",
+        weights=(ledger.Weight("PAY-2", "1"),),
+        **JUDGED,
+    ),
 )
 
 

@@ -46,6 +46,26 @@ def cost_hour(n: int, calls: int = 1, **stamp: object) -> ledger.CostHour:
     return ledger.CostHour(**{**fields, **stamp})  # type: ignore[arg-type]  # as given
 
 
+def valuation(n: int, **changes: object) -> ledger.Valuation:
+    """Return a leaf that says what a root is worth."""
+    fields: dict[str, object] = {
+        "at_us": HOUR_US,
+        "attempt_id": "val_1",
+        "beneficiaries": ("a1",),
+        "by_bot": False,
+        "catalogue": "sha256:1",
+        "n": n,
+        "policy": POLICY,
+        "root_id": "PAY-1",
+        "team": "payments",
+        "team_size": 7,
+        "value": "2.5",
+        "valued_by": "c3",
+        "weights": (ledger.Weight("PAY-1", "1"),),
+    }
+    return ledger.Valuation(**{**fields, **changes})  # type: ignore[arg-type]  # as given
+
+
 def all_kinds() -> Log:
     """Return a log with an entry of each kind, one early one, and nothing wrong."""
     made = Log().add(intent(90, schema=1, replica="old", replica_seq=7))
@@ -55,6 +75,7 @@ def all_kinds() -> Log:
     made.add(settle(3, completion="unknown_crash", **made.next("s1")))
     made.add(adjust(3, n=1, **made.next()), cost_hour(0, **made.next("s1")))
     made.add(cost_hour(1, **made.next("s1")))
+    made.add(valuation(0, **made.next()), valuation(1, value="3", **made.next()))
     made.add(ledger.Reveal(
         at_us=HOUR_US, attempt_id="v", auditor="k", filters="team=a", reason="x", **made.next()
     ))  # fmt: skip
@@ -116,6 +137,10 @@ BROKEN: dict[str, tuple[Callable[[Log], ledger.Leaf], str, str]] = {
     "refused by unknown": (
         lambda log: refusal(2, policy="", **log.next()), "policy", "was never in force",
     ),
+    "valued by unknown": (
+        lambda log: valuation(0, policy="", **log.next()), "policy", "was never in force",
+    ),
+    "n of a valuation": (lambda log: valuation(-1, **log.next()), "leaf", "has n -1"),
     "no digest": (
         lambda log: policy("p", digest="../../key", **log.next()), "policy", "whose digest is none",
     ),

@@ -1,0 +1,125 @@
+"""`goodgate credit recompute`: what a log comes to, worked out again from its entries alone."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gateway.cli import terminal
+from gateway.cli.audit import copying
+from gateway.cli.audit.verify import check_keys, claimed, digest_of, key_of, source_of
+from gateway.cli.desk import AsJson, Data, Database, Desk
+
+if TYPE_CHECKING:
+    from gateway.credit import RootCredit, Statement
+
+_COLUMNS = (
+    "root",
+    "team",
+    "month",
+    "settled",
+    "provisional",
+    "reversed",
+    "value",
+    "accepted",
+    "units",
+    "calls",
+    "cost_usd",
+    "notes",
+)
+
+group = typer.Typer(no_args_is_help=True, help="Work credit out again (auditors).")
+
+
+@group.callback()
+def about() -> None:
+    """Work credit out again (auditors)."""
+
+
+@group.command()
+def recompute(  # one argument for each option
+    context: typer.Context,
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="FOLDER", help="An export; else see --data.")
+    ] = None,
+    *,
+    data: Data = None,
+    database: Database = "",
+    key: Annotated[str, typer.Option(metavar="VKEY", help="The log's public key.")] = "",
+    key_file: Annotated[
+        Path | None, typer.Option("--key-file", metavar="F", help="A file that holds it.")
+    ] = None,
+    as_of: Annotated[
+        str,
+        typer.Option("--as-of", metavar="2026-11-01", help="A moment; else the newest entry's."),
+    ] = "",
+    as_json: AsJson = False,
+) -> int:
+    """
+    Verify a log, and work its credit out from nothing but its entries and policy texts.
+
+    \b
+    goodgate credit recompute ./export --key goodgate/0f…+5c31a2b4+AX… --as-of 2026-12-01
+    goodgate credit recompute --data ./data --key-file log.vkey --json
+
+    The same entries and moment give the same bytes of --json on every machine. Exit code 0: worked
+    out. 1: the log is wrong, and nothing was. 2: wrong use.
+    """  # noqa: D301  # \b is typer's mark for "do not re-wrap", not an escape
+    from gateway import reports  # noqa: PLC0415  # no other command needs the ledger from inside
+    from gateway.ledger import verification  # noqa: PLC0415  # as above
+    from gateway.reports.crediting import stated  # noqa: PLC0415  # as above
+
+    desk = Desk.of(context)
+    moment = reports.moment_us(as_of, desk.clock()) if as_of else None
+    source, _ = source_of(desk, folder, data, database)
+    trust = verification.Trust(
+        vkey=key_of(key, key_file) or claimed(source),
+        now_s=int(desk.clock()),
+        whole_folder=folder is not None,
+        policy_digest=digest_of,
+    )
+    check_keys(trust)
+    with copying.bar("Verifying") as shown:
+        report = verification.verify(source, trust, copying.on(shown))
+    if report.first is not None:
+        terminal.say_error(f"nothing was worked out, the log is wrong: {report.first.what}")
+        return 1
+    found = stated(source, report.size, moment)
+    if as_json:
+        print(found.encoded().decode())
+    else:
+        _print(found, f"{report.size:,} entries, root {report.root}")
+    return 0
+
+
+def _print(found: "Statement", log: str) -> None:
+    terminal.table(_COLUMNS, [_row(root) for root in found.roots])
+    sums = {
+        name: sum((getattr(root, name) for root in found.roots), Decimal(0))
+        for name in ("settled", "provisional", "reversed")
+    }
+    cost = _usd(sum(root.cost_nano_usd for root in found.roots))
+    said = ", ".join(f"{name} {total.normalize():f}" for name, total in sums.items())
+    print(f"credit {said}; {cost} USD for all calls of {len(found.roots):,} roots")
+    print(terminal.plain(f"from {log}"))
+
+
+def _row(root: "RootCredit") -> list[object]:
+    marks = [root.unscored, "thin" if root.thin and root.month else ""]
+    return [
+        root.root_id,
+        root.team,
+        root.month,
+        *(f"{each:.4f}" for each in (root.settled, root.provisional, root.reversed)),
+        f"{root.value.normalize():f}",
+        f"{root.accepted.normalize():f}",
+        root.units,
+        root.calls,
+        _usd(root.cost_nano_usd),
+        "; ".join(mark for mark in marks if mark),
+    ]
+
+
+def _usd(nano_usd: int) -> str:
+    return f"{Decimal(nano_usd) / 10**9:.4f}"

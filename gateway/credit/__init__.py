@@ -1,0 +1,28 @@
+"""
+Credit: what accepted tasks are worth, where AI did new work on them (design section 7).
+
+credit = the sum over roots of v * O * phi(x): v is what a root is worth, O how much of it was
+accepted, x how much new was asked under it. All of it is folded from leaves alone, whatever their
+order, so anyone who has a log can work it out again and come to the same bytes.
+"""
+
+from gateway.credit.acceptance import Reason, judged
+from gateway.credit.fold import CREDITABLE, Credit, recompute
+from gateway.credit.roots import Root, pack, unpack
+from gateway.credit.saturation import phi
+from gateway.credit.statement import RootCredit, Statement, statement
+
+__all__ = [
+    "CREDITABLE",
+    "Credit",
+    "Reason",
+    "Root",
+    "RootCredit",
+    "Statement",
+    "judged",
+    "pack",
+    "phi",
+    "recompute",
+    "statement",
+    "unpack",
+]

@@ -1,0 +1,19 @@
+"""
+How much new was asked: the 64 smallest hashes of everything asked under a root.
+
+The smallest of a union are the smallest of its parts' smallest, so that any order, any split over
+replicas and any repeat come to the same; and there is no more to be had than 64.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+KEPT_MAX: Final = 64
+UNIT_BYTES: Final = 8
+
+
+def merged(kept: tuple[str, ...], units: Sequence[str]) -> tuple[str, ...]:
+    """Return the smallest of both, sorted; `kept` and `units` are sorted already."""
+    if not units or (len(kept) == KEPT_MAX and units[0] >= kept[-1]):
+        return kept
+    return tuple(sorted({*kept, *units})[:KEPT_MAX])

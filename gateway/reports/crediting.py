@@ -1,0 +1,72 @@
+"""
+Credit from a log's files alone: what an auditor works out again on another machine.
+
+Whoever calls this has verified the files before: nothing is checked here but what is read.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+import msgspec
+
+from gateway import credit, ledger, policy
+from gateway.errors import ConfigError
+from gateway.ledger import tiles
+from gateway.policy import CreditParameters
+
+
+class _Source(Protocol):
+    """A log as files, where they are."""
+
+    def read(self, path: str) -> bytes | None:
+        """Return the bytes of a file, or None when there is none at this path."""
+        ...
+
+
+def stated(source: _Source, size: int, as_of_us: int | None = None) -> credit.Statement:
+    """
+    Return the credit of the first `size` entries, as of a moment or of their newest one.
+
+    Raises:
+        ConfigError: entries or a policy are missing, or the policy cannot be loaded.
+
+    """
+    folded = credit.recompute(lambda: _leaves(source, size))
+    moment = as_of_us
+    if moment is None:
+        moment = max((_moment(leaf) for leaf in _leaves(source, size)), default=0)
+    return credit.statement(folded.roots, _parameters(source, size), moment)
+
+
+def _leaves(source: _Source, size: int) -> Iterator[ledger.Leaf]:
+    for first in range(0, size, tiles.WIDTH):
+        path = tiles.path("entries", first // tiles.WIDTH, min(tiles.WIDTH, size - first))
+        data = source.read(path)
+        if data is None:
+            raise ConfigError(
+                f"{path} is not there: credit needs every entry, so put the exports of retired"
+                " periods into the same folder"
+            )
+        for line in tiles.lines(data):
+            leaf = ledger.decode(line)
+            assert not isinstance(leaf, ledger.CostIntent | ledger.CostSettle)
+            yield leaf
+
+
+def _moment(leaf: ledger.Leaf) -> int:
+    for name in ("received_at_us", "settled_at_us", "at_us"):
+        found = getattr(leaf, name, None)
+        if found is not None:
+            return int(found)
+    return 0
+
+
+def _parameters(source: _Source, size: int) -> Mapping[str, CreditParameters]:
+    named = {leaf.policy for leaf in _leaves(source, size) if isinstance(leaf, ledger.Outcome)}
+    found: dict[str, CreditParameters] = {}
+    for digest in sorted(named):
+        data = source.read(f"policies/{digest.partition(':')[2]}.json")
+        if data is not None:
+            files = msgspec.json.decode(data, type=list[tuple[str, str]])
+            found[digest] = policy.load(files).settings.credit
+    return found
