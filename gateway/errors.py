@@ -141,6 +141,13 @@ class StoreUnavailable(GatewayError):
     status = 503
 
 
+class WebhookRefused(GatewayError):
+    """What came to a webhook is not its tracker's: no true signature, too old, or garbled."""
+
+    code = "webhook_refused"
+    status = 401
+
+
 class RegistryUnavailable(GatewayError):
     """The file with the keys and the catalogue cannot be read or written now."""
 

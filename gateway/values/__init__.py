@@ -21,6 +21,13 @@ from gateway.values.decisions import (
     Terms,
 )
 from gateway.values.draws import BudgetUnit, Draw, DrawUnit, Reading, Reservation
+from gateway.values.outcomes import (
+    Account,
+    Delivery,
+    OutcomeEvent,
+    OutcomeKind,
+    TaskChange,
+)
 from gateway.values.people import (
     EVIDENCE_RANK,
     Claim,
@@ -47,6 +54,7 @@ from gateway.values.sightings import (
 
 __all__ = [
     "EVIDENCE_RANK",
+    "Account",
     "Attempt",
     "BudgetUnit",
     "Call",
@@ -54,6 +62,7 @@ __all__ = [
     "Completion",
     "Decision",
     "DecisionKind",
+    "Delivery",
     "DisconnectMode",
     "Draw",
     "DrawUnit",
@@ -69,6 +78,8 @@ __all__ = [
     "Observation",
     "Offer",
     "Offers",
+    "OutcomeEvent",
+    "OutcomeKind",
     "Price",
     "Principal",
     "Reading",
@@ -83,6 +94,7 @@ __all__ = [
     "Sighting",
     "Target",
     "Task",
+    "TaskChange",
     "TaskLink",
     "TaskProblem",
     "TaskSource",

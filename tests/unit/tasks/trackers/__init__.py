@@ -1,0 +1,1 @@
+"""Trackers, each on payloads of the shape it sends."""
