@@ -64,7 +64,7 @@ def check_hex(signed: str, body: bytes, secrets: Iterable[bytes]) -> None:
 
 
 def check_signed(signed: Iterable[str], good: Iterable[str]) -> None:
-    """Refuse a message none of whose signatures is one of the good ones."""
+    """Refuse a message when none of its signatures is one of the good ones."""
     good = tuple(good)
     if not good:
         raise WebhookRefused("no secret is set for this webhook; set one in goodgate.yaml")
