@@ -149,9 +149,12 @@ async def test_a_lost_replica_goes_on_under_another_name(
         await asyncio.to_thread(wait, lambda: rows(leads)[1]["completion"] == "unknown_crash")
         late = stamped(lost, settle(1))
         await lost.append(late)
+        # New calls are refused until the series goes on: that is a moment after the record came.
+        await asyncio.to_thread(
+            wait, lambda: lost.replica != before and lost._writer.away_since_s is None
+        )
         await append(lost, intent(3))
         await lost.flush()
-        assert lost.replica != before
         await append(lost, settle(3))
         await leads.flush()
         leaves = [ledger.decode(line) for line in leads.reading.leaves()]
