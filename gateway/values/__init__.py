@@ -27,6 +27,7 @@ from gateway.values.outcomes import (
     OutcomeEvent,
     OutcomeKind,
     TaskChange,
+    Telling,
 )
 from gateway.values.people import (
     EVIDENCE_RANK,
@@ -99,6 +100,7 @@ __all__ = [
     "TaskProblem",
     "TaskSource",
     "TaskStatus",
+    "Telling",
     "Terms",
     "Turn",
     "Usage",

@@ -87,3 +87,28 @@ class Delivery(Struct, frozen=True, kw_only=True):
     """The tracker's; a message whose id was seen is a replay. Empty: of a sync."""
     changes: tuple[TaskChange, ...] = ()
     outcomes: tuple[OutcomeEvent, ...] = ()
+
+
+class Telling(Struct, frozen=True, kw_only=True):
+    """Something the ledger is to be told, kept in the outbox until it was."""
+
+    id: str
+    """Unique: of one event or valuation, however often it is delivered."""
+    event: OutcomeKind | Literal["valuation"]
+    tracker: str
+    """As goodgate.yaml names it; empty for a valuation."""
+    subject: str = ""
+    """Canonical; empty for a valuation."""
+    task_id: str = ""
+    """Canonical; empty when it stands for none."""
+    root_id: str = ""
+    mark: str = ""
+    """Of a valuation: what it says, as a digest, so that the same is not told twice."""
+    at_us: int
+    """When the gateway learnt of it."""
+    body: bytes
+    """The rest, with principals in it: it is dropped as soon as it was told."""
+
+    def __repr__(self) -> str:
+        """Show which it is, and nobody's name."""
+        return f"Telling({self.id!r}, {self.event!r})"
