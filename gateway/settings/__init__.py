@@ -7,5 +7,6 @@ values handed to whoever needs them. No other room reads the environment.
 
 from gateway.settings.environment import Settings, from_environment
 from gateway.settings.providers import Deployment, Provider, load
+from gateway.settings.trackers import Tracker
 
-__all__ = ["Deployment", "Provider", "Settings", "from_environment", "load"]
+__all__ = ["Deployment", "Provider", "Settings", "Tracker", "from_environment", "load"]

@@ -5,6 +5,8 @@ from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct
 
+from gateway.settings.trackers import Tracker
+from gateway.tasks import Directory
 from gateway.values import Price
 
 Format: TypeAlias = Literal["openai", "anthropic", "simulated", "litellm"]
@@ -56,6 +58,9 @@ class Deployment(Struct, frozen=True, kw_only=True):
     """The file it came from, for messages."""
     pepper: str = ""
     """What keys the digests of credentials, if the file says; never shown."""
+    trackers: Mapping[str, Tracker] = {}
+    people: Directory = Directory({})
+    """Who is who at the trackers."""
     warnings: tuple[str, ...] = ()
     """What should be mended, although it works."""
 

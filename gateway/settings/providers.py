@@ -2,7 +2,7 @@
 goodgate.yaml: which providers there are, and which models they serve.
 
 All its mistakes are told at once, each with file:line:col, what was read and what was
-expected. What it says for later rooms (`trackers`, `people`) is checked for its type only.
+expected.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Any, cast
 from gateway import documents
 from gateway.documents import Fields, Node, Problems, nearest
 from gateway.errors import ConfigError
-from gateway.settings import references
+from gateway.settings import references, trackers
 from gateway.settings.deployment import Deployment, Format, ModelEntry, Provider
 from gateway.settings.references import Surroundings
 from gateway.values import Price
@@ -81,8 +81,11 @@ class _Reader:
         providers = {name: self.provider(name, node) for name, node in self.section("providers")}
         models = {name: self.model(node, providers) for name, node in self.section("models")}
         prices = {name: self.price(name, node) for name, node in self.section("prices")}
-        for later in ("trackers", "people"):
-            self.section(later)
+        reading = trackers.Reading(problems=self.problems, around=self.around, secret=self.secret)
+        told = {
+            name: trackers.tracker(name, node, reading) for name, node in self.section("trackers")
+        }
+        people = trackers.people(self.section("people"), tuple(told), self.problems)
         pepper = self.secret(self.fields, "pepper")
         self.problems.raise_if_any()
         return Deployment(
@@ -91,6 +94,8 @@ class _Reader:
             prices=prices,
             source=source,
             pepper=pepper,
+            trackers=told,
+            people=people,
             warnings=tuple(self.warnings),
         )
 

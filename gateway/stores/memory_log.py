@@ -60,6 +60,10 @@ class MemoryLog:
         """Return which log it is."""
         return LogName(self._signer.verifier.name, self._signer.verifier.vkey)
 
+    def holds(self, attempt_id: str, kind: str, n: int) -> bool:
+        """Return whether a leaf that is no intent, refusal or settle is in order."""
+        return (attempt_id, kind, n) in self._others
+
     def size(self) -> int:
         """Return how many leaves there are."""
         return len(self._lines)

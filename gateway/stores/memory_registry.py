@@ -8,14 +8,14 @@ key's owner works on and the sessions pinned to it change together, under a lock
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 from msgspec import Struct
 
 from gateway import identity, tasks
 from gateway.errors import ConfigError, NotFound
-from gateway.values import Key, Principal, Task, TaskStatus
+from gateway.values import Account, Key, Principal, Task, TaskChange, TaskStatus
 
 PIN_S = 24 * 3600.0
 FORGET_S = 3600.0
@@ -70,8 +70,12 @@ class MemoryTasks:
 
     def __init__(self) -> None:
         self._tasks: dict[str, Task] = {}
+        self._below: dict[str, dict[str, set[str]]] = {"parent_id": {}, "root_id": {}}
+        """Ids of tasks, by what is right above them and by their root; not of roots themselves."""
         self._digest = tasks.CatalogueDigest()
         self._digest_text = self._digest.text()
+        self.stale_trackers: frozenset[str] = frozenset()
+        """Trackers nobody has heard of lately: tasks that follow them are given as stale."""
         self._active: dict[str, str] = {}
         self._pins: dict[tuple[str, str], dict[str, tuple[str, float]]] = {}
         self._forget_at = 0.0
@@ -85,7 +89,7 @@ class MemoryTasks:
 
     async def find(self, task_id: str) -> Task | None:
         """Return the task with a canonical id."""
-        return self._tasks.get(task_id)
+        return self.get(task_id)
 
     async def recall(self, principal: Principal, session: str, now: float) -> tuple[str, str]:
         """Return the task pinned to the session, and the key's active task; empty for none."""
@@ -108,7 +112,28 @@ class MemoryTasks:
 
     def get(self, task_id: str) -> Task | None:
         """Return the task with a canonical id."""
-        return self._tasks.get(task_id)
+        task = self._tasks.get(task_id)
+        if task is not None and task.tracker in self.stale_trackers:
+            return msgspec.structs.replace(task, stale=True)
+        return task
+
+    def under(self, root_id: str) -> list[Task]:
+        """Return all tasks with a root, itself among them, in the order of their ids."""
+        ids = sorted({root_id, *self._below["root_id"].get(root_id, ())})
+        return [task for each in ids if (task := self._tasks.get(each)) is not None]
+
+    def follow(
+        self,
+        changes: Sequence[TaskChange],
+        *,
+        tracker: str,
+        who: Callable[[Account | None], str],
+        team: str = "",
+    ) -> list[Task]:
+        """Return what a tracker's changes make of the catalogue; nothing is taken in yet."""
+        children = self._below["parent_id"]
+        known = tasks.Known(find=self._tasks.get, children=lambda above: children.get(above, ()))
+        return tasks.followed(known, changes, tracker=tracker, who=who, team=team)
 
     def put(self, changed: Iterable[Task]) -> None:
         """Take in tasks, each in place of what stood under its id."""
@@ -119,8 +144,10 @@ class MemoryTasks:
         found = {task.id: task for task in changed}
         if is_all:
             self._digest = tasks.CatalogueDigest()
+            self._below = {"parent_id": {}, "root_id": {}}
         for task in found.values():
             self._digest.put(task)
+            self._put_below(task, None if is_all else self._tasks.get(task.id))
         text = self._digest.text()  # now, and not during some call
         if is_all:
             self._tasks = found
@@ -134,7 +161,9 @@ class MemoryTasks:
         """Return tasks in the order of their ids; with `principal`, those it is a member of."""
         return sorted(
             (
-                task
+                msgspec.structs.replace(task, stale=True)
+                if task.tracker in self.stale_trackers
+                else task
                 for task in list(self._tasks.values())  # an import may go on in a thread
                 if (status is None or task.status == status)
                 and (principal is None or tasks.is_member(principal, task))
@@ -187,6 +216,14 @@ class MemoryTasks:
                 live = {session: pin for session, pin in pins.items() if now < pin[1]}
                 if live:
                     self._pins[owner] = live
+
+    def _put_below(self, task: Task, old: Task | None) -> None:
+        for name, below in self._below.items():
+            before, above = getattr(old, name, ""), getattr(task, name)
+            if before and before != above:
+                below.get(before, set()).discard(task.id)
+            if above and above != task.id:
+                below.setdefault(above, set()).add(task.id)
 
     def _start(self, principal: Principal, task: str) -> None:
         self._active[principal.key_id] = task
@@ -242,6 +279,20 @@ class MemoryRegistry:
     def import_tasks(self, imported: Iterable[Task], *, now: float) -> ImportCounts:
         """Take in a catalogue; what it does not name stays as it is."""
         changed, counts = difference(self.tasks, imported, now)
+        self.tasks.put(changed)
+        return counts
+
+    def follow(
+        self,
+        changes: Sequence[TaskChange],
+        *,
+        tracker: str,
+        who: Callable[[Account | None], str],
+        team: str = "",
+    ) -> ImportCounts:
+        """Take in what a tracker says of tasks; what is older than what is known is passed."""
+        changed = self.tasks.follow(changes, tracker=tracker, who=who, team=team)
+        counts = counted(self.tasks, changed)
         self.tasks.put(changed)
         return counts
 
@@ -302,9 +353,20 @@ def difference(
     return changed, ImportCounts(new=new, changed=len(changed) - new, unchanged=unchanged)
 
 
+def counted(known: MemoryTasks, changed: Sequence[Task]) -> ImportCounts:
+    """Return how many of some tasks are new, and how many are not."""
+    new = sum(known.get(task.id) is None for task in changed)
+    return ImportCounts(new=new, changed=len(changed) - new)
+
+
 def _closed_when(old: Task, task: Task, now: float) -> Task:
-    """Return an imported task with the time it was closed, where only we can know that."""
-    if task.status == "open" or task.closed_at is not None:
+    """Return an imported task with what files do not say: whom it follows, and when it closed."""
+    task = msgspec.structs.replace(
+        task, tracker=old.tracker, changed_at=old.changed_at, intervals=old.intervals
+    )
+    if task.status == "open":
+        return tasks.closed_anew(old, task)
+    if task.closed_at is not None:
         return task
     closed_at = now if old.status == "open" else old.closed_at
     return msgspec.structs.replace(task, closed_at=closed_at)

@@ -40,6 +40,10 @@ _STATUSES: Mapping[str, TaskStatus] = {
     **dict.fromkeys(_OPEN.split(", "), "open"),
     **dict.fromkeys(_CLOSED.split(", "), "closed"),
 }
+_FLAGS: Mapping[str, bool] = {
+    **dict.fromkeys(("", "false", "no", "0"), False),
+    **dict.fromkeys(("true", "yes", "1"), True),
+}
 
 
 class Reader:
@@ -61,6 +65,7 @@ class Reader:
             return None
         status = self._status(row)
         closed_at = self._time(row, "closed_at")
+        root = self._root(row)
         return Task(
             id=task_id,
             spelling=spelling,
@@ -69,11 +74,19 @@ class Reader:
             opened_at=self._time(row, "opened_at"),
             # A tracker may keep the last resolution of what was reopened.
             closed_at=closed_at if status == "closed" else None,
-            root_id=self._root(row) or task_id,
-            members=self._names(row),
+            root_id=root or task_id,
+            parent_id="" if root == task_id else root,
+            owner=self._text(row, "owner"),
+            reviewers=self._names(row, "reviewers"),
+            members=self._names(row, "members"),
             team=self._text(row, "team"),
-            value=self._value(row),
+            value=self._number(row, "value", VALUE_MAX),
+            valued_by=self._text(row, "valued_by"),
+            weight=self._number(row, "weight", Decimal(1)),
             creator=self._text(row, "creator"),
+            by_bot=self._flag(row, "by_bot"),
+            use_case=self._text(row, "use_case"),
+            canary=self._flag(row, "canary"),
             url=self._url(row),
         )
 
@@ -88,7 +101,7 @@ class Reader:
             self._wrong(row, field, f"{field!r} is a list, expected a text")
             return ""
         text = " ".join(cell.split())
-        if _is_unsafe(text):
+        if is_unsafe(text):
             self._wrong(
                 row,
                 field,
@@ -114,31 +127,37 @@ class Reader:
             return "open"
         return status
 
-    def _names(self, row: Row) -> frozenset[str]:
-        cell = row.fields.get("members", "")
-        members = self._members.get(cell)
-        if members is not None:
-            return members
+    def _names(self, row: Row, field: str) -> frozenset[str]:
+        cell = row.fields.get(field, "")
+        found = self._members.get(cell)
+        if found is not None:
+            return found
         names = _SEPARATOR.split(cell) if isinstance(cell, str) else [n.strip() for n in cell]
-        members = frozenset(name for name in names if name)
-        if any(_is_unsafe(name) for name in members):
-            self._wrong(row, "members", "a member's name is too long or holds control characters")
+        found = frozenset(name for name in names if name)
+        if any(is_unsafe(name) for name in found):
+            self._wrong(row, field, f"a name in {field!r} is too long or holds control characters")
             return frozenset()
-        self._members[cell] = members
-        return members
+        self._members[cell] = found
+        return found
 
-    def _value(self, row: Row) -> Decimal | None:
-        text = self._text(row, "value")
+    def _number(self, row: Row, field: str, most: Decimal) -> Decimal | None:
+        text = self._text(row, field)
         if not text:
             return None
         try:
-            value = Decimal(text) if len(text) <= NUMBER_LENGTH_MAX else None
+            number = Decimal(text) if len(text) <= NUMBER_LENGTH_MAX else None
         except InvalidOperation:
-            value = None
-        if value is None or not value.is_finite() or not 0 <= value <= VALUE_MAX:
-            self._wrong(row, "value", f"a value is a number from 0 to {VALUE_MAX}, such as 1.0")
+            number = None
+        if number is None or not number.is_finite() or not 0 <= number <= most:
+            self._wrong(row, field, f"a {field} is a number from 0 to {most}, such as 1.0")
             return None
-        return value
+        return number
+
+    def _flag(self, row: Row, field: str) -> bool:
+        text = self._text(row, field).casefold()
+        if text not in _FLAGS:
+            self._wrong(row, field, f"{field!r} is either true or false")
+        return _FLAGS.get(text, False)
 
     def _url(self, row: Row) -> str:
         text = self._text(row, "url")
@@ -162,7 +181,8 @@ class Reader:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def _is_unsafe(text: str) -> bool:
+def is_unsafe(text: str) -> bool:
+    """Return whether a text is too long, or holds what is not for reading."""
     # Most texts are printable, which is quickly seen; emoji joined into one are not, and are safe.
     return len(text) > TEXT_LENGTH_MAX or (
         not text.isprintable() and _UNSAFE.search(text) is not None

@@ -52,5 +52,8 @@ def _bucket(task_id: str) -> int:
 
 
 def _bytes(task: Task) -> bytes:
-    # How fresh a tracker is, is nothing the catalogue says.
-    return _encoder.encode(msgspec.structs.replace(task, stale=False) if task.stale else task)
+    # How fresh a tracker is, and what it told last, is nothing the catalogue says.
+    is_plain = not (task.stale or task.changed_at)
+    return _encoder.encode(
+        task if is_plain else msgspec.structs.replace(task, stale=False, changed_at=0.0)
+    )

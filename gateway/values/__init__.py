@@ -23,6 +23,7 @@ from gateway.values.decisions import (
 from gateway.values.draws import BudgetUnit, Draw, DrawUnit, Reading, Reservation
 from gateway.values.outcomes import (
     Account,
+    Approval,
     Delivery,
     OutcomeEvent,
     OutcomeKind,
@@ -56,6 +57,7 @@ from gateway.values.sightings import (
 __all__ = [
     "EVIDENCE_RANK",
     "Account",
+    "Approval",
     "Attempt",
     "BudgetUnit",
     "Call",

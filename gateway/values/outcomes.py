@@ -80,6 +80,17 @@ class OutcomeEvent(Struct, frozen=True, kw_only=True):
         return f"OutcomeEvent({self.event_id!r}, {self.kind!r})"
 
 
+class Approval(Struct, frozen=True, kw_only=True):
+    """Somebody approved a thing that may be merged later, or took that back."""
+
+    subject: str
+    """As spelt: `acme/web!3`."""
+    by: Account
+    at: float
+    stands: bool
+    """Whether it does; False: they took it back, or want changes."""
+
+
 class Delivery(Struct, frozen=True, kw_only=True):
     """What one message of a tracker, or one page of a sync, comes to."""
 
@@ -87,6 +98,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     """The tracker's; a message whose id was seen is a replay. Empty: of a sync."""
     changes: tuple[TaskChange, ...] = ()
     outcomes: tuple[OutcomeEvent, ...] = ()
+    approvals: tuple[Approval, ...] = ()
 
 
 class Telling(Struct, frozen=True, kw_only=True):

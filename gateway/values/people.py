@@ -54,11 +54,33 @@ class Task(Struct, frozen=True, kw_only=True):
     """When it was last closed (Unix seconds); None while it is open."""
     root_id: str = ""
     """Canonical id of the root task; its own id when it has no parent."""
+    parent_id: str = ""
+    """Canonical id of the task right above it; empty for none."""
+    owner: str = ""
+    """The principal who answers for it."""
+    reviewers: frozenset[str] = frozenset()
+    """Principals who may take what is done; empty: anybody but its author."""
     members: frozenset[str] = frozenset()
     team: str = ""
     value: Decimal | None = None
+    valued_by: str = ""
+    """The principal who set the value."""
+    weight: Decimal | None = None
+    """Its part of what its root is worth; None: an even one."""
     creator: str = ""
+    by_bot: bool = False
+    """Whether a bot created it."""
+    use_case: str = ""
+    """What AI is used for in it, in a word or two."""
+    canary: bool = False
+    """A task no honest flow uses."""
     url: str = ""
+    tracker: str = ""
+    """Which it follows, as goodgate.yaml names it; empty: files."""
+    changed_at: float = 0.0
+    """When the newest change that was taken happened, by its tracker's clock."""
+    intervals: tuple[tuple[float, float], ...] = ()
+    """Earlier spans in which it was open (Unix seconds), oldest first."""
     stale: bool = False
     """Whether its tracker has not been heard of lately."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from gateway import ports
 from gateway.stores import memory_registry
 from gateway.stores.memory_registry import ImportCounts, MemoryTasks
-from gateway.values import Principal, Task
+from gateway.values import Account, Principal, Task, TaskChange
 from tests.stores.registries import BACKENDS, HOUR, NOW, AnyRegistry, filed
 
 
@@ -253,6 +254,14 @@ catalogues = st.lists(
         value=st.none() | st.decimals(0, 10, places=3),
         creator=texts,
         url=texts,
+        parent_id=st.sampled_from(["", "A-1", "A-2"]),
+        owner=texts,
+        reviewers=st.frozensets(texts),
+        valued_by=texts,
+        weight=st.none() | st.decimals(0, 1, places=3),
+        by_bot=st.booleans(),
+        use_case=texts,
+        canary=st.booleans(),
     ),
     max_size=6,
 )
@@ -273,3 +282,67 @@ def test_whatever_is_imported_reads_back_as_the_reference_has_it(
     assert store.list_tasks() == reference.list_tasks() == reopened.list_tasks()
     assert store.tasks.digest == reference.tasks.digest == reopened.tasks.digest
     reopened.close()
+
+
+def change(task: str, at: float, **said: Any) -> TaskChange:
+    return TaskChange(task=task, at=at, **said)
+
+
+def who(account: Account | None) -> str:
+    return "" if account is None else account.handle
+
+
+def test_a_registry_follows_a_tracker(registry: AnyRegistry) -> None:
+    """Late parents, a task that is opened again, and what is older than what is known."""
+    alice = Account(handle="alice")
+    registry.follow(
+        [
+            change("pay-3", 10.0, parent="pay-2", members=(alice,), status="closed"),
+            change("pay-2", 11.0, parent="PAY-1", value=Decimal(2), valued_by=Account(handle="b")),
+        ],
+        tracker="jira",
+        who=who,
+        team="payments",
+    )
+    counts = registry.follow(
+        [
+            change("PAY-1", 5.0),
+            change("PAY-3", 12.0, status="open"),
+            change("PAY-2", 1.0, title="x"),
+        ],
+        tracker="jira",
+        who=who,
+    )
+
+    assert (counts.new, counts.changed) == (1, 1)
+    found = {task.id: task for task in registry.list_tasks()}
+    assert [found[each].root_id for each in sorted(found)] == ["PAY-1"] * 3
+    assert [each.id for each in registry.tasks.under("PAY-1")] == ["PAY-1", "PAY-2", "PAY-3"]
+    assert found["PAY-2"].title == ""
+    assert (found["PAY-2"].value, found["PAY-2"].valued_by) == (Decimal(2), "b")
+    assert found["PAY-3"].intervals == ((10.0, 10.0),)
+    assert (found["PAY-3"].opened_at, found["PAY-3"].closed_at) == (12.0, None)
+    assert found["PAY-3"].members == {"alice"}
+
+
+async def test_tasks_of_a_tracker_that_is_away_are_stale(registry: AnyRegistry) -> None:
+    """And nobody else's; the digest does not say so."""
+    registry.follow([change("PAY-1", 5.0)], tracker="jira", who=who)
+    registry.import_tasks([MINE], now=NOW)
+    before = registry.tasks.digest
+    registry.tasks.stale_trackers = frozenset({"jira"})
+
+    assert [task.stale for task in registry.list_tasks()] == [True, False]
+    assert (await registry.tasks.find("PAY-1")) == registry.tasks.get("PAY-1")
+    assert registry.tasks.digest == before
+
+
+def test_a_file_leaves_what_only_a_tracker_knows(registry: AnyRegistry) -> None:
+    """Whom a task follows, and when it was open before."""
+    for at, status in ((5.0, "closed"), (6.0, "open"), (7.0, "closed")):
+        registry.follow([change("PAY-1", at, status=status)], tracker="jira", who=who)
+    registry.import_tasks([Task(id="PAY-1", spelling="PAY-1", root_id="PAY-1")], now=NOW)
+
+    [task] = registry.list_tasks()
+    assert (task.tracker, task.changed_at) == ("jira", 7.0)
+    assert task.intervals == ((5.0, 5.0), (6.0, 7.0))

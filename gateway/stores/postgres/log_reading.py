@@ -21,7 +21,7 @@ from gateway.errors import LedgerUnavailable
 from gateway.ledger.rollups import Group, OfRule, RollupKey, Rollups, RollupSum, RuleKey, window
 from gateway.ledger.sequencing import Series
 from gateway.ledger.series import LogName
-from gateway.stores.postgres import connection, leaves
+from gateway.stores.postgres import connection, leaves, slices
 from gateway.stores.postgres.connection import Address, Connection
 from gateway.stores.postgres.standing import SQL
 
@@ -65,6 +65,11 @@ class LogReading:
         """Return which log it is."""
         with self._snapshot() as (_, log):
             return LogName(log.origin, log.vkey)
+
+    def holds(self, attempt_id: str, kind: str, n: int) -> bool:
+        """Return whether a leaf that is no intent, refusal or settle is in order."""
+        with self._snapshot() as (session, _):
+            return bool(slices.known_others(session, [(attempt_id, kind, n)]))
 
     def size(self) -> int:
         """Return how many leaves are in order."""

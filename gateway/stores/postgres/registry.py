@@ -11,7 +11,7 @@ decides how old is too old. Session pins stay in memory: they are worth a day.
 
 import threading
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 
 import psycopg
@@ -22,7 +22,7 @@ from gateway.stores import memory_registry, queries
 from gateway.stores.memory_registry import ImportCounts, MemoryKeys, MemoryTasks
 from gateway.stores.postgres import connection, registry_rows
 from gateway.stores.postgres.connection import Address, Connection
-from gateway.values import Key, Principal, Task, TaskStatus
+from gateway.values import Account, Key, Principal, Task, TaskChange, TaskStatus
 
 FILE = "postgres_registry.sql"
 SQL = connection.load(FILE)
@@ -154,6 +154,28 @@ class Registry:
         """
         with self._writing() as (session, revision):
             changed, counts = memory_registry.difference(self.tasks, imported, now)
+            with session.cursor() as cursor:
+                cursor.executemany(
+                    SQL["put_task"], (registry_rows.task_row(task, revision) for task in changed)
+                )
+        return counts
+
+    def follow(
+        self,
+        changes: Sequence[TaskChange],
+        *,
+        tracker: str,
+        who: Callable[[Account | None], str],
+        team: str = "",
+    ) -> ImportCounts:
+        """
+        Take in what a tracker says of tasks; what is older than what is known changes nothing.
+
+        All of it or (on an error) nothing. Raises RegistryUnavailable.
+        """
+        with self._writing() as (session, revision):
+            changed = self.tasks.follow(changes, tracker=tracker, who=who, team=team)
+            counts = memory_registry.counted(self.tasks, changed)
             with session.cursor() as cursor:
                 cursor.executemany(
                     SQL["put_task"], (registry_rows.task_row(task, revision) for task in changed)

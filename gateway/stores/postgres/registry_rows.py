@@ -63,6 +63,17 @@ def task_row(task: Task, revision: int) -> Row:
         None if task.value is None else str(task.value),
         task.creator,
         task.url,
+        task.parent_id,
+        task.owner,
+        sorted(task.reviewers),
+        task.valued_by,
+        None if task.weight is None else str(task.weight),
+        task.by_bot,
+        task.use_case,
+        task.canary,
+        task.tracker,
+        task.changed_at,
+        [moment for span in task.intervals for moment in span],
         revision,
     )
 
@@ -72,21 +83,32 @@ def task_reader() -> Callable[[Row], Task]:
     shared: dict[frozenset[str], frozenset[str]] = {}
 
     def task(row: Row) -> Task:
-        task_id, spelling, title, status, opened, closed, root, names, team, value, by, url = row
-        members = frozenset[str](names)
+        members, reviewers = frozenset[str](row[7]), frozenset[str](row[14])
+        moments = row[22]
         return Task(
-            id=task_id,
-            spelling=spelling,
-            title=title,
-            status=status,
-            opened_at=opened,
-            closed_at=closed,
-            root_id=root,
+            id=row[0],
+            spelling=row[1],
+            title=row[2],
+            status=row[3],
+            opened_at=row[4],
+            closed_at=row[5],
+            root_id=row[6],
             members=shared.setdefault(members, members),
-            team=team,
-            value=None if value is None else Decimal(value),
-            creator=by,
-            url=url,
+            team=row[8],
+            value=None if row[9] is None else Decimal(row[9]),
+            creator=row[10],
+            url=row[11],
+            parent_id=row[12],
+            owner=row[13],
+            reviewers=shared.setdefault(reviewers, reviewers),
+            valued_by=row[15],
+            weight=None if row[16] is None else Decimal(row[16]),
+            by_bot=row[17],
+            use_case=row[18],
+            canary=row[19],
+            tracker=row[20],
+            changed_at=row[21],
+            intervals=tuple(zip(moments[::2], moments[1::2], strict=True)),
         )
 
     return task

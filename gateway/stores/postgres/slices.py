@@ -40,7 +40,7 @@ def known(
             series[name] = Series(last_seq, last_cost_seq, ended)
     return sequencing.Known(
         calls=_calls(session, wanted.attempts),
-        others=_others(session, wanted.others),
+        others=known_others(session, wanted.others),
         series=series,
         leaf=lambda index: None if index < retired else leaves.leaf(session, index),
     )
@@ -80,7 +80,8 @@ def _calls(session: Connection, attempts: list[str]) -> dict[str, CallRow]:
     return found
 
 
-def _others(session: Connection, wanted: Sequence[Unique]) -> dict[Unique, int]:
+def known_others(session: Connection, wanted: Sequence[Unique]) -> dict[Unique, int]:
+    """Return the index of each leaf that is there, by what no other leaf may have."""
     if not wanted:
         return {}
     columns = [list(column) for column in zip(*wanted, strict=True)]

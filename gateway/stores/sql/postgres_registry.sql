@@ -48,6 +48,20 @@ CREATE TABLE registry_active (
 );
 CREATE INDEX registry_active_by_revision ON registry_active (revision);
 
+-- name: migration_2
+ALTER TABLE registry_task
+    ADD COLUMN parent_id text NOT NULL DEFAULT '',
+    ADD COLUMN owner text NOT NULL DEFAULT '',
+    ADD COLUMN reviewers text[] NOT NULL DEFAULT '{}',   -- sorted
+    ADD COLUMN valued_by text NOT NULL DEFAULT '',
+    ADD COLUMN weight text,                              -- a decimal number
+    ADD COLUMN by_bot boolean NOT NULL DEFAULT false,
+    ADD COLUMN use_case text NOT NULL DEFAULT '',
+    ADD COLUMN canary boolean NOT NULL DEFAULT false,
+    ADD COLUMN tracker text NOT NULL DEFAULT '',         -- empty: files
+    ADD COLUMN changed_at double precision NOT NULL DEFAULT 0,
+    ADD COLUMN intervals double precision[] NOT NULL DEFAULT '{}';  -- begin, end, begin, …
+
 -- name: as_of_one_moment
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY
 
@@ -63,7 +77,8 @@ FROM registry_key WHERE revision > %s
 
 -- name: tasks_since
 SELECT id, spelling, title, status, opened_at, closed_at, root_id, members, team, value, creator,
-    url
+    url, parent_id, owner, reviewers, valued_by, weight, by_bot, use_case, canary, tracker,
+    changed_at, intervals
 FROM registry_task WHERE revision > %s
 
 -- name: active_since
@@ -80,13 +95,20 @@ UPDATE registry_key SET revoked_at = %s, revision = %s WHERE id = %s
 -- name: put_task
 INSERT INTO registry_task (
     id, spelling, title, status, opened_at, closed_at, root_id, members, team, value, creator, url,
-    revision
-) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    parent_id, owner, reviewers, valued_by, weight, by_bot, use_case, canary, tracker, changed_at,
+    intervals, revision
+) VALUES (
+    %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s
+)
 ON CONFLICT (id) DO UPDATE SET
     spelling = excluded.spelling, title = excluded.title, status = excluded.status,
     opened_at = excluded.opened_at, closed_at = excluded.closed_at, root_id = excluded.root_id,
     members = excluded.members, team = excluded.team, value = excluded.value,
-    creator = excluded.creator, url = excluded.url, revision = excluded.revision
+    creator = excluded.creator, url = excluded.url, parent_id = excluded.parent_id,
+    owner = excluded.owner, reviewers = excluded.reviewers, valued_by = excluded.valued_by,
+    weight = excluded.weight, by_bot = excluded.by_bot, use_case = excluded.use_case,
+    canary = excluded.canary, tracker = excluded.tracker, changed_at = excluded.changed_at,
+    intervals = excluded.intervals, revision = excluded.revision
 
 -- name: put_active
 INSERT INTO registry_active (key_id, task, set_at, revision) VALUES (%s, %s, %s, %s)

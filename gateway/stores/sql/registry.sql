@@ -46,6 +46,19 @@ CREATE TABLE active (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX active_by_revision ON active (revision);
 
+-- name: migration_2
+ALTER TABLE task ADD COLUMN parent_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE task ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+ALTER TABLE task ADD COLUMN reviewers TEXT NOT NULL DEFAULT '[]';   -- a JSON list, sorted
+ALTER TABLE task ADD COLUMN valued_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE task ADD COLUMN weight TEXT;                            -- a decimal number
+ALTER TABLE task ADD COLUMN by_bot INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE task ADD COLUMN use_case TEXT NOT NULL DEFAULT '';
+ALTER TABLE task ADD COLUMN canary INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE task ADD COLUMN tracker TEXT NOT NULL DEFAULT '';       -- empty: files
+ALTER TABLE task ADD COLUMN changed_at REAL NOT NULL DEFAULT 0;
+ALTER TABLE task ADD COLUMN intervals TEXT NOT NULL DEFAULT '[]';   -- pairs of times, JSON
+
 -- name: last_revision
 SELECT last FROM revision;
 
@@ -58,7 +71,8 @@ FROM key WHERE revision > ?;
 
 -- name: tasks_since
 SELECT id, spelling, title, status, opened_at, closed_at, root_id, members, team, value, creator,
-    url
+    url, parent_id, owner, reviewers, valued_by, weight, by_bot, use_case, canary, tracker,
+    changed_at, intervals
 FROM task WHERE revision > ?;
 
 -- name: active_since
@@ -71,7 +85,11 @@ INSERT INTO key VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 UPDATE key SET revoked_at = ?, revision = ? WHERE id = ?;
 
 -- name: put_task
-INSERT OR REPLACE INTO task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT OR REPLACE INTO task (
+    id, spelling, title, status, opened_at, closed_at, root_id, members, team, value, creator, url,
+    parent_id, owner, reviewers, valued_by, weight, by_bot, use_case, canary, tracker, changed_at,
+    intervals, revision
+) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: put_active
 INSERT OR REPLACE INTO active VALUES (?, ?, ?, ?);

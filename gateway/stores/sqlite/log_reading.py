@@ -53,6 +53,11 @@ class LogReading:
         with self._snapshot() as (_, log):
             return LogName(log.origin, log.vkey)
 
+    def holds(self, attempt_id: str, kind: str, n: int) -> bool:
+        """Return whether a leaf that is no intent, refusal or settle is in order."""
+        with self._snapshot() as (connection, _):
+            return bool(tables.known_others(connection, [(attempt_id, kind, n)]))
+
     def size(self) -> int:
         """Return how many leaves are in order."""
         with self._snapshot() as (_, log):

@@ -8,7 +8,7 @@ in memory: they are worth a day.
 """
 
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from gateway.stores import memory_registry, queries
 from gateway.stores.memory_registry import ImportCounts, MemoryKeys, MemoryTasks
 from gateway.stores.sqlite import connection, registry_rows
 from gateway.stores.sqlite.connection import Connection
-from gateway.values import Key, Principal, Task, TaskStatus
+from gateway.values import Account, Key, Principal, Task, TaskChange, TaskStatus
 
 SQL = queries.load("registry.sql")
 FILE = "registry.sqlite"
@@ -141,6 +141,27 @@ class Registry:
         """
         with self._writing() as revision:
             changed, counts = memory_registry.difference(self.tasks, imported, now)
+            self._connection.executemany(
+                SQL["put_task"], (registry_rows.task_row(task, revision) for task in changed)
+            )
+        return counts
+
+    def follow(
+        self,
+        changes: Sequence[TaskChange],
+        *,
+        tracker: str,
+        who: Callable[[Account | None], str],
+        team: str = "",
+    ) -> ImportCounts:
+        """
+        Take in what a tracker says of tasks; what is older than what is known changes nothing.
+
+        All of it or (on an error) nothing. Raises RegistryUnavailable.
+        """
+        with self._writing() as revision:
+            changed = self.tasks.follow(changes, tracker=tracker, who=who, team=team)
+            counts = memory_registry.counted(self.tasks, changed)
             self._connection.executemany(
                 SQL["put_task"], (registry_rows.task_row(task, revision) for task in changed)
             )

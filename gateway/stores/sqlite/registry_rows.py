@@ -12,6 +12,7 @@ Row: TypeAlias = tuple[Any, ...]
 """What SQLite hands out; the tables are STRICT, so a column's type is its declaration's."""
 
 _names = msgspec.json.Decoder(frozenset[str])
+_spans = msgspec.json.Decoder(tuple[tuple[float, float], ...])
 
 
 def key_row(key: Key, revision: int) -> Row:
@@ -67,6 +68,17 @@ def task_row(task: Task, revision: int) -> Row:
         None if task.value is None else str(task.value),
         task.creator,
         task.url,
+        task.parent_id,
+        task.owner,
+        _list(task.reviewers),
+        task.valued_by,
+        None if task.weight is None else str(task.weight),
+        task.by_bot,
+        task.use_case,
+        task.canary,
+        task.tracker,
+        task.changed_at,
+        msgspec.json.encode(task.intervals).decode(),
         revision,
     )
 
@@ -76,23 +88,34 @@ def task_reader() -> Callable[[Row], Task]:
     shared: dict[str, frozenset[str]] = {}
 
     def task(row: Row) -> Task:
-        task_id, spelling, title, status, opened, closed, root, names, team, value, by, url = row
-        members = shared.get(names)
-        if members is None:
-            members = shared[names] = _names.decode(names)
+        names, reviewers = row[7], row[14]
+        for each in (names, reviewers):
+            if each not in shared:
+                shared[each] = _names.decode(each)
         return Task(
-            id=task_id,
-            spelling=spelling,
-            title=title,
-            status=status,
-            opened_at=opened,
-            closed_at=closed,
-            root_id=root,
-            members=members,
-            team=team,
-            value=None if value is None else Decimal(value),
-            creator=by,
-            url=url,
+            id=row[0],
+            spelling=row[1],
+            title=row[2],
+            status=row[3],
+            opened_at=row[4],
+            closed_at=row[5],
+            root_id=row[6],
+            members=shared[names],
+            team=row[8],
+            value=None if row[9] is None else Decimal(row[9]),
+            creator=row[10],
+            url=row[11],
+            parent_id=row[12],
+            owner=row[13],
+            reviewers=shared[reviewers],
+            valued_by=row[15],
+            weight=None if row[16] is None else Decimal(row[16]),
+            by_bot=bool(row[17]),
+            use_case=row[18],
+            canary=bool(row[19]),
+            tracker=row[20],
+            changed_at=row[21],
+            intervals=_spans.decode(row[22]),
         )
 
     return task

@@ -62,7 +62,7 @@ def known(connection: Connection, wanted: Wanted, retired: int) -> Known:
 
     return Known(
         calls=_calls(connection, wanted.attempts) if wanted.attempts else {},
-        others=_others(connection, wanted.others) if wanted.others else {},
+        others=known_others(connection, wanted.others) if wanted.others else {},
         series=_series(connection, wanted.replicas),
         leaf=leaf,
     )
@@ -128,7 +128,8 @@ def _calls(connection: Connection, attempts: Sequence[str]) -> dict[str, CallRow
     return found
 
 
-def _others(connection: Connection, keys: Sequence[Unique]) -> dict[Unique, int]:
+def known_others(connection: Connection, keys: Sequence[Unique]) -> dict[Unique, int]:
+    """Return the index of each leaf that is there, by what no other leaf may have."""
     return {
         (attempt_id, kind, n): index
         for attempt_id, kind, n, index in connection.execute(

@@ -4,3 +4,34 @@ What trackers say: proof that it is theirs, and their messages as changes and ou
 One file for each tracker; all pure. A message is believed only after its proof was checked over
 its very bytes, and whether its id was seen before is for the store to say.
 """
+
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from gateway.tasks.trackers import github, jira, linear, standard
+from gateway.values import Delivery
+
+
+class Reader(Protocol):
+    """Reads a tracker's message; raises WebhookRefused when it is not proved, or is none."""
+
+    def __call__(
+        self,
+        headers: Mapping[bytes, bytes],
+        body: bytes,
+        *,
+        secret: bytes,
+        previous_secret: bytes = b"",
+        now: float,
+    ) -> Delivery:
+        """Return what the message says."""
+        ...
+
+
+READERS: Final[Mapping[str, Reader]] = {
+    "github": github.read,
+    "jira": jira.read,
+    "linear": linear.read,
+    "standard": standard.read,
+}
+"""By the kind of tracker."""

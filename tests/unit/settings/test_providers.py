@@ -31,8 +31,6 @@ models:
   "*": {provider: local}
 prices:
   gpt-5-mini: {input: 0.25, output: 2, cache_read: 0.025, input_tokens_max: 400000}
-people: {alice: {github: alice-gh}}
-trackers: {jira: {url: "https://example.atlassian.net"}}
 pepper: "${OPENAI_API_KEY}"
 """
 

@@ -80,6 +80,7 @@ TASKS = [
         title="Login times out",
         opened_at=1_793_525_400.0,
         root_id="PROJ-100",
+        parent_id="PROJ-100",
         members=frozenset({"alice", "bob"}),
         value=Decimal("0.5"),
         creator="pm",
@@ -91,6 +92,7 @@ TASKS = [
         status="closed",
         closed_at=1_793_577_600.0,
         root_id="PROJ-100",
+        parent_id="PROJ-123",
         members=frozenset({"alice", "bob"}),
         value=Decimal("0.5"),
     ),
@@ -403,3 +405,41 @@ def test_every_root_is_a_top_of_the_catalogue(pairs: list[tuple[int, int | None]
     roots = {task.id: task.root_id for task in tasks}
     assert all(roots.get(root, root) == root for root in roots.values())
     assert "root" in told
+
+
+FULL = """\
+tasks:
+  - id: PROJ-1
+    members: [alice]
+    owner: olga
+    reviewers: [bob, carol]
+    value: 2
+    valued_by: cfo
+    weight: 0.25
+    by_bot: true
+    use_case: test writing
+    canary: "yes"
+"""
+
+
+def test_what_credit_rests_on_is_read() -> None:
+    """Owner, reviewers, who set the value, weight, bot, use case and canary."""
+    [task], _ = read_catalogue("c.yaml", FULL)
+
+    assert (task.owner, task.reviewers) == ("olga", frozenset({"bob", "carol"}))
+    assert (task.value, task.valued_by, task.weight) == (Decimal(2), "cfo", Decimal("0.25"))
+    assert (task.by_bot, task.use_case, task.canary) == (True, "test writing", True)
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("weight: 1.5", "a weight is a number from 0 to 1"),
+        ("weight: much", "a weight is a number from 0 to 1"),
+        ("by_bot: perhaps", "'by_bot' is either true or false"),
+        ('reviewers: ["a\\u0007"]', "a name in 'reviewers' is too long"),
+    ],
+)
+def test_what_credit_rests_on_is_checked(field: str, said: str) -> None:
+    """Each in its place."""
+    assert said in mistakes("c.yaml", f"- id: P-1\n  members: [a]\n  {field}\n")[0]

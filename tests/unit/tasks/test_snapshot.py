@@ -43,9 +43,11 @@ def test_how_fresh_a_tracker_is_changes_no_digest() -> None:
 def test_the_digest_is_what_its_definition_says() -> None:
     """Recomputed here by hand: a leaf, its bucket, all buckets."""
     leaf = hashlib.sha256(
-        b'{"closed_at":null,"creator":"","id":"PROJ-1","members":["alice","bob"],"opened_at":null,'
-        b'"root_id":"PROJ-1","spelling":"PROJ-1","stale":false,"status":"open","team":"",'
-        b'"title":"","url":"","value":null}'
+        b'{"by_bot":false,"canary":false,"changed_at":0.0,"closed_at":null,"creator":"",'
+        b'"id":"PROJ-1","intervals":[],"members":["alice","bob"],"opened_at":null,"owner":"",'
+        b'"parent_id":"","reviewers":[],"root_id":"PROJ-1","spelling":"PROJ-1","stale":false,'
+        b'"status":"open","team":"","title":"","tracker":"","url":"","use_case":"","value":null,'
+        b'"valued_by":"","weight":null}'
     ).digest()
     bucket = int(hashlib.sha256(b"PROJ-1").hexdigest()[:3], 16)
     buckets = [bytes(32)] * 4096

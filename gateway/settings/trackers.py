@@ -1,0 +1,180 @@
+"""
+`trackers:` and `people:` of goodgate.yaml: who may tell what came of tasks, and who is who there.
+
+A tracker without a secret would be anybody, so one without is no tracker: nothing starts.
+"""
+
+import binascii
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Final, Literal, TypeAlias, cast
+
+from msgspec import Struct
+
+from gateway.documents import Fields, Node, Problems, nearest
+from gateway.errors import ConfigError
+from gateway.settings import references
+from gateway.settings.references import Surroundings
+from gateway.tasks import Directory, Person
+
+Kind: TypeAlias = Literal["github", "gitlab", "jira", "linear", "standard"]
+
+SECRET_BYTES_MIN: Final = 16
+STALE_S_MAX: Final = Decimal(366 * 86_400)
+
+_KINDS: Final = ("github", "gitlab", "jira", "linear", "standard")
+_BASES: Final[Mapping[str, str]] = {
+    "github": "https://api.github.com",
+    "gitlab": "https://gitlab.com/api/v4",
+    "linear": "https://api.linear.app",
+}
+_KEYS: Final = ("kind", "secret", "previous_secret", "api_key", "user", "base_url")
+_MORE: Final = ("projects", "team", "stale_after_s")
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ENCODED: Final = "whsec_"
+
+
+class Tracker(Struct, frozen=True, kw_only=True):
+    """One that tells how tasks stand."""
+
+    name: str
+    kind: Kind
+    secret: bytes
+    """What its messages are signed with; never empty."""
+    previous_secret: bytes = b""
+    """The one before, while both are in use."""
+    api_key: str = ""
+    """What it is asked with; empty: it only tells."""
+    user: str = ""
+    """Whose `api_key` it is, where that has to be said (Jira)."""
+    base_url: str = ""
+    projects: tuple[str, ...] = ()
+    """What it is asked for: repositories, projects; empty: all the key can read."""
+    team: str = ""
+    """Owns what the tracker brings and gives no team."""
+    stale_after_s: float = 0.0
+    """After how long a silence its tasks are stale; 0: a day where it is asked, else never."""
+
+    def __repr__(self) -> str:
+        """Show which it is, and no secret."""
+        return f"Tracker(name={self.name!r}, kind={self.kind!r}, base_url={self.base_url!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, str]]:
+        """Show the same when rich prints it."""
+        return [("name", self.name), ("kind", self.kind), ("base_url", self.base_url)]
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """What a section is read with; mistakes go to `problems`."""
+
+    problems: Problems
+    around: Surroundings
+    secret: Callable[[Fields, str], str]
+    """Returns a secret that is given by reference; empty when something is wrong with it."""
+
+
+def tracker(name: str, node: Node, reading: Reading) -> Tracker:
+    """Return one tracker, as far as nothing is wrong with it."""
+    problems = reading.problems
+    fields = Fields(node, problems, f"tracker {name!r}")
+    if not _NAME.fullmatch(name):
+        problems.add(node, "a tracker's name is made of letters, digits, `.`, `_`, `-`")
+    fields.only(*_KEYS, *_MORE)
+    fields.need("kind", "secret")
+    kind = fields.choice("kind", _KINDS, "")
+    stale_after_s = fields.decimal("stale_after_s", Decimal(0)) or Decimal(0)
+    if not 0 <= stale_after_s <= STALE_S_MAX:
+        fields.expected("stale_after_s", f"seconds, from 0 to {STALE_S_MAX}")
+    return Tracker(
+        name=name,
+        kind=cast("Kind", kind),  # or a problem was noted, and nothing starts
+        secret=_secret(fields, "secret", reading),
+        previous_secret=_secret(fields, "previous_secret", reading),
+        api_key=reading.secret(fields, "api_key"),
+        user=fields.text("user"),
+        base_url=_address(fields, kind, reading),
+        projects=_texts(fields.items.get("projects"), "projects", fields),
+        team=fields.text("team"),
+        stale_after_s=float(stale_after_s),
+    )
+
+
+def people(
+    entries: Iterable[tuple[str, Node]], trackers: Sequence[str], problems: Problems
+) -> Directory:
+    """Return who is who; handles are given by the names of trackers."""
+    found: dict[str, Person] = {}
+    last: Node | None = None
+    for principal, node in entries:
+        last = node
+        fields = Fields(node, problems, f"person {principal!r}")
+        handles: dict[str, tuple[str, ...]] = {}
+        for key, value in fields.items.items():
+            if key != "email" and key not in trackers:
+                hint = nearest(key, trackers) or "; `email`, or a name of `trackers`, is expected"
+                problems.add(value, f"no tracker is named {key[:40]!r}{hint}")
+            handles[key] = _texts(value, key, fields)
+        emails = handles.pop("email", ())
+        found[principal] = Person(principal=principal, handles=handles, emails=emails)
+    try:
+        return Directory(found)
+    except ConfigError as error:
+        assert last is not None
+        problems.add(last, str(error))
+        return Directory({})
+
+
+def _secret(fields: Fields, key: str, reading: Reading) -> bytes:
+    node = fields.items.get(key)
+    if node is None:
+        return b""
+    before = len(reading.problems)
+    text = reading.secret(fields, key)
+    if len(reading.problems) > before:
+        return b""
+    if len(_bytes(text)) < SECRET_BYTES_MIN:
+        reading.problems.add(
+            node,
+            f"{key!r} of {fields.what} is empty, too short or no base64: anybody could sign with"
+            f" it; set one of at least {SECRET_BYTES_MIN} bytes here and at the tracker",
+        )
+    return text.encode()
+
+
+def _bytes(text: str) -> bytes:
+    """Return what a secret comes to: `whsec_` and base64, or the text itself."""
+    if not text.startswith(_ENCODED):
+        return text.encode()
+    encoded = text.removeprefix(_ENCODED).rstrip("=")
+    try:
+        return binascii.a2b_base64(encoded + "=" * (-len(encoded) % 4), strict_mode=True)
+    except ValueError:
+        return b""
+
+
+def _address(fields: Fields, kind: str, reading: Reading) -> str:
+    if "base_url" not in fields:
+        if "api_key" in fields and kind == "jira":
+            reading.problems.add(
+                fields.node,
+                f"{fields.what} needs 'base_url', such as \"https://you.atlassian.net\"",
+            )
+        return _BASES.get(kind, "")
+    text = fields.text("base_url")
+    try:
+        return references.address(references.interpolated(text, reading.around)) if text else ""
+    except ValueError as error:
+        reading.problems.add(fields.items["base_url"], f"'base_url' of {fields.what} {error}")
+        return ""
+
+
+def _texts(node: Node | None, key: str, fields: Fields) -> tuple[str, ...]:
+    """Return one text, or a list of them."""
+    if node is None:
+        return ()
+    nodes = node.value if isinstance(node.value, list) else [node]
+    texts = [each.value for each in nodes if isinstance(each.value, str) and each.value.strip()]
+    if len(texts) != len(nodes):
+        fields.expected(key, "a text, or a list of texts")
+    return tuple(each.strip() for each in texts)

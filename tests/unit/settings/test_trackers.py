@@ -1,0 +1,125 @@
+"""`trackers:` and `people:` of goodgate.yaml: what they come to, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import ConfigError
+from gateway.settings import Deployment, load
+from gateway.values import Account
+
+SECRET = "0123456789abcdef-github"
+ENVIRON = {
+    "HOOK": SECRET,
+    "OLD": "whsec_MDEyMzQ1Njc4OWFiY2RlZg==",
+    "SHORT": "tiny",
+    "BAD": "whsec_%",
+}
+BEFORE = """
+providers: {local: {format: simulated}}
+models: {"*": {provider: local}}
+"""
+GOOD = """
+trackers:
+  forge:
+    {kind: github, secret: "${HOOK}", previous_secret: "${OLD}", projects: [acme/web, acme/api]}
+  jira:
+    kind: jira
+    secret: "${HOOK}"
+    api_key: "${HOOK}"
+    user: bot@acme.test
+    base_url: "https://acme.atlassian.net/"
+    projects: PAY
+    team: payments
+    stale_after_s: 3600
+people:
+  alice: {forge: alice-gh, jira: [one, two], email: [alice@acme.test, a@acme.test]}
+  bob: {email: bob@acme.test}
+"""
+FORGE = 'trackers: {forge: {kind: github, secret: "${HOOK}"}}\n'
+
+
+def read(folder: Path, text: str) -> Deployment:
+    path = folder / "goodgate.yaml"
+    path.write_text(BEFORE + text, encoding="utf-8")
+    return load(path, ENVIRON)
+
+
+def refused(folder: Path, text: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        read(folder, text)
+    assert SECRET not in str(caught.value)
+    return str(caught.value)
+
+
+def test_every_setting_of_a_tracker_is_read(tmp_path: Path) -> None:
+    found = read(tmp_path, GOOD).trackers
+    forge, jira = found["forge"], found["jira"]
+
+    assert (forge.name, forge.kind, forge.base_url) == ("forge", "github", "https://api.github.com")
+    assert (forge.secret, forge.previous_secret) == (SECRET.encode(), ENVIRON["OLD"].encode())
+    assert forge.projects == ("acme/web", "acme/api")
+    assert (jira.api_key, jira.user, jira.base_url) == (
+        SECRET,
+        "bot@acme.test",
+        "https://acme.atlassian.net",
+    )
+    assert (jira.projects, jira.team, jira.stale_after_s) == (("PAY",), "payments", 3600.0)
+    assert SECRET not in repr(found) + str(jira.__rich_repr__())
+
+
+def test_people_are_known_by_handle_and_by_address(tmp_path: Path) -> None:
+    people = read(tmp_path, GOOD).people
+
+    assert people.who("forge", Account(handle="Alice-GH")) == "alice"
+    assert people.who("jira", Account(handle="two")) == "alice"
+    assert people.who("jira", Account(email="BOB@acme.test")) == "bob"
+    assert people.who("jira", Account(handle="alice-gh")) == ""
+
+
+def test_without_either_nobody_tells_and_nobody_is_known(tmp_path: Path) -> None:
+    found = read(tmp_path, "")
+    assert found.trackers == {}
+    assert found.people.who("forge", Account(handle="alice-gh")) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("trackers: {t: {kind: github}}", "tracker 't' needs 'secret'"),
+        ('trackers: {t: {kind: github, secret: ""}}', "'secret' of tracker 't' is empty"),
+        ('trackers: {t: {kind: github, secret: "${SHORT}"}}', "at least 16 bytes"),
+        ('trackers: {t: {kind: github, secret: "${BAD}"}}', "no base64"),
+        ('trackers: {t: {kind: github, secret: "${NOT_SET}"}}', "NOT_SET, and it is not set"),
+        ("trackers: {t: {kind: github, secret: plain-text-secret}}", "must not hold the secret"),
+        ('trackers: {t: {kind: gihub, secret: "${HOOK}"}}', "did you mean 'github'?"),
+        ('trackers: {t: {kind: jira, secret: "${HOOK}", api_key: "${HOOK}"}}', "needs 'base_url'"),
+        (
+            'trackers: {t: {kind: jira, secret: "${HOOK}", base_url: "ftp://x"}}',
+            "'base_url' of tracker 't' is no address",
+        ),
+        ('trackers: {t: {kind: github, secret: "${HOOK}", sectet: x}}', "unknown key 'sectet'"),
+        ('trackers: {"a b": {kind: github, secret: "${HOOK}"}}', "a tracker's name is made of"),
+        (
+            'trackers: {t: {kind: github, secret: "${HOOK}", stale_after_s: 99999999}}',
+            "expected seconds, from 0",
+        ),
+        (
+            'trackers: {t: {kind: github, secret: "${HOOK}", projects: [1]}}',
+            "expected a text, or a list of texts",
+        ),
+        (
+            FORGE + "people: {a: {forg: x}}",
+            "no tracker is named 'forg'",
+        ),
+        (
+            FORGE + "people: {a: {forge: x}, b: {forge: X}}",
+            "a handle of forge is given to both a and b",
+        ),
+        ("people: {a: {email: x@y.test}, b: {email: X@y.test}}", "an e-mail is given to both"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, said: str) -> None:
+    message = refused(tmp_path, text)
+    assert said in message
+    assert "goodgate.yaml:" in message
