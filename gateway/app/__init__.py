@@ -21,9 +21,9 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from gateway import __version__, ledger, likeness, metering, settings, sharing, tasks
-from gateway.app import budgets, demo, gauges, sources, stores
+from gateway.app import budgets, demo, gauges, sources, stores, tracking
 from gateway.app.reloading import Reloader
-from gateway.errors import ConfigError, RegistryUnavailable
+from gateway.errors import ConfigError, LedgerUnavailable, RegistryUnavailable
 from gateway.ledger.pseudonyms import Weekly
 from gateway.passage import Snapshot
 from gateway.pipeline import Gateway
@@ -31,7 +31,7 @@ from gateway.ports import Outside
 from gateway.repeats import Repeats
 from gateway.stores import memory, secrets
 from gateway.upstream import Providers
-from gateway.web import api, ingress, site
+from gateway.web import api, ingress, site, webhooks
 from gateway.web.metrics import Exposition, Tally
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Application:
         opened = stores.opened(
             options, (data, mine), own, clock=clock, on_failure=lambda: self._on_failure.ledger
         )
-        self.registry, self.ledger = opened.registry, opened.ledger
+        self.registry, self.ledger, self.outbox = opened.registry, opened.ledger, opened.outbox
         self.ledger.pepper_in_use(pepper)
         self._keep(found)
         self.shared = _shared(options, mine, secret, lambda: self._on_failure.quotas)
@@ -78,7 +78,8 @@ class Application:
         self._seeding = budgets.Seeding(self.quotas, self.ledger, clock)
         self.tally = Tally()
         self.pepper = pepper
-        self.upstream = Providers(found.deployment)
+        self.tracking = self._track()
+        self.upstream, self.deployment = Providers(found.deployment), found.deployment
         self._jobs: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -125,7 +126,7 @@ class Application:
             signers=lambda: own.signers(self.ledger.reading.log().origin),
         )
         elsewhere = site.build(
-            api_routes=api.routes(context),
+            api_routes=[*api.routes(context), webhooks.route(self._webhooks())],
             exposition=Exposition(self.tally, gauges.of(self)),
             readiness=self.status,
             new_id=new_id,
@@ -137,6 +138,27 @@ class Application:
             tally=self.tally,
             new_id=new_id,
             body_bytes_max=options.body_bytes_max,
+        )
+
+    def _track(self) -> tracking.Tracking:
+        return tracking.Tracking(
+            tracking.Around(
+                registry=self.registry,
+                outbox=self.outbox,
+                ledger=self.ledger,
+                trackers=lambda: self.deployment.trackers,
+                people=lambda: self.deployment.people,
+                policy=lambda: self.gateway.snapshot.policies.digest,
+                clock=clock,
+            )
+        )
+
+    def _webhooks(self) -> webhooks.Webhooks:
+        return webhooks.Webhooks(
+            trackers=lambda: self.deployment.trackers,
+            take=self.tracking.take,
+            clock=clock,
+            new_id=new_id,
         )
 
     def status(self) -> dict[str, Any]:
@@ -177,6 +199,7 @@ class Application:
     def close(self) -> None:
         """Give the stores back. For whoever built an application and did not serve it."""
         self.ledger.close()
+        self.outbox.close()
         self.registry.close()
 
     async def _swap(self, found: sources.Sources) -> str:
@@ -188,6 +211,7 @@ class Application:
             policies=found.policies, upstream=upstream, prices=found.prices
         )
         self._on_failure = found.policies.settings.on_store_failure
+        self.deployment = found.deployment
         self._keep(found)
         self._start(earlier.close())
         return found.policies.digest
@@ -206,6 +230,7 @@ class Application:
             await self.shared.start()
         self._start(self._prepare())
         self._start(self._refresh())
+        self._start(self.tracking.run())
         self._start(self.reloader.watch())
         try:
             yield
@@ -213,6 +238,8 @@ class Application:
             for job in list(self._jobs):
                 job.cancel()
             await asyncio.gather(*self._jobs, return_exceptions=True)
+            with contextlib.suppress(LedgerUnavailable, RegistryUnavailable):
+                await self.tracking.tell()
             await self.flights.close()
             if self.shared is not None:
                 await self.shared.close()

@@ -15,15 +15,18 @@ from gateway.errors import ConfigError
 from gateway.ledger import notes
 from gateway.stores import secrets
 from gateway.stores.sqlite.ledger import Ledger as FileLedger
+from gateway.stores.sqlite.outbox import Outbox as FileOutbox
 from gateway.stores.sqlite.registry import Registry as FileRegistry
 
 if TYPE_CHECKING:
     from gateway.stores.postgres.ledger import Ledger as SharedLedger
+    from gateway.stores.postgres.outbox import Outbox as SharedOutbox
     from gateway.stores.postgres.registry import Registry as SharedRegistry
 
 __all__ = [
     "FileLedger",
     "Ledger",
+    "Outbox",
     "Registry",
     "Secrets",
     "Stores",
@@ -33,18 +36,21 @@ __all__ = [
 ]
 
 Ledger: TypeAlias = "FileLedger | SharedLedger"
+Outbox: TypeAlias = "FileOutbox | SharedOutbox"
 Registry: TypeAlias = "FileRegistry | SharedRegistry"
 
 
 class Stores(Struct, frozen=True, kw_only=True):
-    """The registry and the ledger, open."""
+    """The registry, the ledger and what it is to be told, open."""
 
     registry: Registry
     ledger: Ledger
+    outbox: Outbox
 
     def close(self) -> None:
-        """Give both back."""
+        """Give all of them back."""
         self.ledger.close()
+        self.outbox.close()
         self.registry.close()
 
 
@@ -112,14 +118,17 @@ def opened(
             clock=clock,
             small_team=_small_team(registry, clock),
         )
-        return Stores(registry=registry, ledger=ledger)
+        return Stores(registry=registry, ledger=ledger, outbox=FileOutbox.open(data))
     # Imported when used: the embedded default loads no driver.
     from gateway.stores.postgres.ledger import Ledger as SharedLedger  # noqa: PLC0415  # above
     from gateway.stores.postgres.ledger import Place  # noqa: PLC0415
+    from gateway.stores.postgres.outbox import Outbox as SharedOutbox  # noqa: PLC0415
     from gateway.stores.postgres.registry import Registry as SharedRegistry  # noqa: PLC0415
 
     shared = SharedRegistry.open(options.database_url)
+    outbox: SharedOutbox | None = None
     try:
+        outbox = SharedOutbox.open(options.database_url)
         record = SharedLedger.open(
             Place(url=options.database_url, folder=mine, on_failure=on_failure),
             secret=own.secret,
@@ -130,8 +139,10 @@ def opened(
         )
     except BaseException:
         shared.close()
+        if outbox is not None:
+            outbox.close()
         raise
-    return Stores(registry=shared, ledger=record)
+    return Stores(registry=shared, ledger=record, outbox=outbox)
 
 
 def _small_team(registry: Registry, clock: Callable[[], float]) -> Callable[[str], bool]:

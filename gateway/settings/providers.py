@@ -81,7 +81,7 @@ class _Reader:
         providers = {name: self.provider(name, node) for name, node in self.section("providers")}
         models = {name: self.model(node, providers) for name, node in self.section("models")}
         prices = {name: self.price(name, node) for name, node in self.section("prices")}
-        reading = trackers.Reading(problems=self.problems, around=self.around, secret=self.secret)
+        reading = trackers.Reading(problems=self.problems, secret=self.secret)
         told = {
             name: trackers.tracker(name, node, reading) for name, node in self.section("trackers")
         }

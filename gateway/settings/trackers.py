@@ -6,7 +6,7 @@ A tracker without a secret would be anybody, so one without is no tracker: nothi
 
 import binascii
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias, cast
 
@@ -14,23 +14,15 @@ from msgspec import Struct
 
 from gateway.documents import Fields, Node, Problems, nearest
 from gateway.errors import ConfigError
-from gateway.settings import references
-from gateway.settings.references import Surroundings
 from gateway.tasks import Directory, Person
 
-Kind: TypeAlias = Literal["github", "gitlab", "jira", "linear", "standard"]
+Kind: TypeAlias = Literal["github", "jira", "linear", "standard"]
 
 SECRET_BYTES_MIN: Final = 16
 STALE_S_MAX: Final = Decimal(366 * 86_400)
 
-_KINDS: Final = ("github", "gitlab", "jira", "linear", "standard")
-_BASES: Final[Mapping[str, str]] = {
-    "github": "https://api.github.com",
-    "gitlab": "https://gitlab.com/api/v4",
-    "linear": "https://api.linear.app",
-}
-_KEYS: Final = ("kind", "secret", "previous_secret", "api_key", "user", "base_url")
-_MORE: Final = ("projects", "team", "stale_after_s")
+_KINDS: Final = ("github", "jira", "linear", "standard")
+_KEYS: Final = ("kind", "secret", "previous_secret", "team", "stale_after_s")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ENCODED: Final = "whsec_"
 
@@ -44,32 +36,24 @@ class Tracker(Struct, frozen=True, kw_only=True):
     """What its messages are signed with; never empty."""
     previous_secret: bytes = b""
     """The one before, while both are in use."""
-    api_key: str = ""
-    """What it is asked with; empty: it only tells."""
-    user: str = ""
-    """Whose `api_key` it is, where that has to be said (Jira)."""
-    base_url: str = ""
-    projects: tuple[str, ...] = ()
-    """What it is asked for: repositories, projects; empty: all the key can read."""
     team: str = ""
     """Owns what the tracker brings and gives no team."""
     stale_after_s: float = 0.0
-    """After how long a silence its tasks are stale; 0: a day where it is asked, else never."""
+    """After how long a silence its tasks are stale; 0: never, for it may have nothing to tell."""
 
     def __repr__(self) -> str:
         """Show which it is, and no secret."""
-        return f"Tracker(name={self.name!r}, kind={self.kind!r}, base_url={self.base_url!r})"
+        return f"Tracker(name={self.name!r}, kind={self.kind!r})"
 
     def __rich_repr__(self) -> list[tuple[str, str]]:
         """Show the same when rich prints it."""
-        return [("name", self.name), ("kind", self.kind), ("base_url", self.base_url)]
+        return [("name", self.name), ("kind", self.kind)]
 
 
 class Reading(Struct, frozen=True, kw_only=True):
     """What a section is read with; mistakes go to `problems`."""
 
     problems: Problems
-    around: Surroundings
     secret: Callable[[Fields, str], str]
     """Returns a secret that is given by reference; empty when something is wrong with it."""
 
@@ -80,7 +64,7 @@ def tracker(name: str, node: Node, reading: Reading) -> Tracker:
     fields = Fields(node, problems, f"tracker {name!r}")
     if not _NAME.fullmatch(name):
         problems.add(node, "a tracker's name is made of letters, digits, `.`, `_`, `-`")
-    fields.only(*_KEYS, *_MORE)
+    fields.only(*_KEYS)
     fields.need("kind", "secret")
     kind = fields.choice("kind", _KINDS, "")
     stale_after_s = fields.decimal("stale_after_s", Decimal(0)) or Decimal(0)
@@ -91,10 +75,6 @@ def tracker(name: str, node: Node, reading: Reading) -> Tracker:
         kind=cast("Kind", kind),  # or a problem was noted, and nothing starts
         secret=_secret(fields, "secret", reading),
         previous_secret=_secret(fields, "previous_secret", reading),
-        api_key=reading.secret(fields, "api_key"),
-        user=fields.text("user"),
-        base_url=_address(fields, kind, reading),
-        projects=_texts(fields.items.get("projects"), "projects", fields),
         team=fields.text("team"),
         stale_after_s=float(stale_after_s),
     )
@@ -153,26 +133,8 @@ def _bytes(text: str) -> bytes:
         return b""
 
 
-def _address(fields: Fields, kind: str, reading: Reading) -> str:
-    if "base_url" not in fields:
-        if "api_key" in fields and kind == "jira":
-            reading.problems.add(
-                fields.node,
-                f"{fields.what} needs 'base_url', such as \"https://you.atlassian.net\"",
-            )
-        return _BASES.get(kind, "")
-    text = fields.text("base_url")
-    try:
-        return references.address(references.interpolated(text, reading.around)) if text else ""
-    except ValueError as error:
-        reading.problems.add(fields.items["base_url"], f"'base_url' of {fields.what} {error}")
-        return ""
-
-
-def _texts(node: Node | None, key: str, fields: Fields) -> tuple[str, ...]:
+def _texts(node: Node, key: str, fields: Fields) -> tuple[str, ...]:
     """Return one text, or a list of them."""
-    if node is None:
-        return ()
     nodes = node.value if isinstance(node.value, list) else [node]
     texts = [each.value for each in nodes if isinstance(each.value, str) and each.value.strip()]
     if len(texts) != len(nodes):

@@ -1,8 +1,8 @@
 """
 What trackers told, until the ledger was told too: in memory, the reference.
 
-One sender at a time holds the turn, so what is told is told in the order in which it came, and a
-root's worth stands before its first outcome.
+What is told is told by one sender at a time, in the order in which it came: a root's worth stands
+before its first outcome.
 """
 
 import threading
@@ -11,8 +11,6 @@ from typing import Final
 
 from gateway.values import Telling
 
-TURN_S: Final = 30.0
-"""How long a sender that says nothing more keeps its turn."""
 LEASED_MAX: Final = 100
 _TAKEN: Final = frozenset(("merged", "closed", "accepted"))
 
@@ -53,7 +51,7 @@ class Outbox:
         return (tracker, delivery_id) in self._deliveries
 
     def lease(self, now: float) -> list[Telling]:
-        """Return the oldest that are to be told; none while another sender has the turn."""
+        """Return the oldest that are to be told."""
         with self._lock:
             waiting = [each for key, each in self._tellings.items() if key not in self._told]
         return waiting[:LEASED_MAX]

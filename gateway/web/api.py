@@ -5,12 +5,11 @@ Only a key in a header identifies anybody: no cookie is read or set, so no page 
 browser can ask in somebody's name. Who asks is settled before a body is read.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -22,9 +21,10 @@ from gateway.errors import (
     UnknownCredential,
     UnsupportedEncoding,
 )
+from gateway.web import bodies
 from gateway.web.api_table import ROUTES, admit, body_bytes_max
 from gateway.web.api_terms import Api, Ask, Caller, Document, Registry
-from gateway.web.ingress import BODY_IDLE_S, headers_of
+from gateway.web.ingress import headers_of
 
 __all__ = ["ROUTES", "Api", "Registry", "routes"]
 
@@ -85,7 +85,7 @@ async def _answer(api: Api, route: tuple[str, str], request: Request) -> object:
         caller=caller,
         place={name: str(value) for name, value in request.path_params.items()},
         query=_query(request.scope["query_string"]),
-        body=await _body(request, headers, body_bytes_max(route)),
+        body=await bodies.read(request, headers, body_bytes_max(route)),
     )
     return await operation(api, ask)
 
@@ -105,27 +105,3 @@ def _query(raw: bytes) -> dict[str, str]:
     if len({name for name, _ in pairs}) != len(pairs):
         raise InvalidRequest("the query gives a parameter twice: send each once")
     return dict(pairs)
-
-
-async def _body(request: Request, headers: dict[bytes, bytes], most: int) -> bytes:
-    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-        raise UnsupportedEncoding("the body is compressed: send it without Content-Encoding")
-    too_large = BodyTooLarge(f"the body is larger than {most // 1024} KiB: send less")
-    declared = headers.get(b"content-length", b"")
-    if declared.isdigit() and int(declared[:20]) > most:
-        raise too_large
-    parts, size, stream = list[bytes](), 0, request.stream()
-    while True:
-        try:
-            async with asyncio.timeout(BODY_IDLE_S):
-                part = await anext(stream, None)
-        except TimeoutError:
-            raise InvalidRequest("the body stopped arriving: send the request again") from None
-        except ClientDisconnect:
-            raise InvalidRequest("the caller hung up before the body was complete") from None
-        if part is None:
-            return b"".join(parts)
-        parts.append(part)
-        size += len(part)
-        if size > most:
-            raise too_large

@@ -5,21 +5,24 @@ One replica at a time has the turn to tell. One session, used by one thread at a
 that broke is replaced when the next question comes.
 """
 
+import contextlib
 import os
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 
 from gateway.errors import ConfigError, RegistryUnavailable
 from gateway.stores import queries
-from gateway.stores.memory_outbox import LEASED_MAX, TURN_S, number_of
+from gateway.stores.memory_outbox import LEASED_MAX, number_of
 from gateway.stores.postgres import connection
 from gateway.stores.postgres.connection import Address, Connection
 from gateway.values import Telling
 
+TURN_S: Final = 30.0
+"""How long a sender that says nothing more keeps its turn."""
 FILE = "postgres_outbox.sql"
 SQL = connection.load(FILE)
 
@@ -48,9 +51,11 @@ class Outbox:
         return cls(opened, address)
 
     def close(self) -> None:
-        """End the session."""
+        """Give the turn back, and end the session."""
         with self._lock:
             self._closed = True
+            with contextlib.suppress(psycopg.Error):  # whoever is away has it for a while yet
+                self._connection.execute(SQL["give_turn"], (self._holder,))
             self._connection.close()
 
     def add(

@@ -33,12 +33,6 @@ CREATE TABLE place (
     value TEXT NOT NULL,
     PRIMARY KEY (tracker, what)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE sender (
-    only_one INTEGER PRIMARY KEY CHECK (only_one = 1),
-    holder TEXT NOT NULL,
-    until REAL NOT NULL
-) STRICT;
-INSERT INTO sender VALUES (1, '', 0);
 
 -- name: add
 INSERT INTO telling (id, event, tracker, subject, task_id, root_id, mark, at_us, body)
@@ -49,9 +43,6 @@ INSERT INTO delivery VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1;
 
 -- name: delivery
 SELECT count(*) FROM delivery WHERE tracker = ? AND id = ?;
-
--- name: take_turn
-UPDATE sender SET holder = ?1, until = ?3 WHERE holder = ?1 OR until <= ?2 RETURNING 1;
 
 -- name: to_tell
 SELECT id, event, tracker, subject, task_id, root_id, mark, at_us, body FROM telling

@@ -57,6 +57,9 @@ SELECT 1 FROM outbox_delivery WHERE tracker = %s AND id = %s
 UPDATE outbox_sender SET holder = %(holder)s, until = %(until)s
 WHERE holder = %(holder)s OR until <= %(now)s RETURNING 1
 
+-- name: give_turn
+UPDATE outbox_sender SET until = 0 WHERE holder = %s
+
 -- name: to_tell
 SELECT id, event, tracker, subject, task_id, root_id, mark, at_us, body FROM outbox_telling
 WHERE told_at IS NULL ORDER BY seq LIMIT %s

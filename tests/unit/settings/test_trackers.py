@@ -21,15 +21,10 @@ models: {"*": {provider: local}}
 """
 GOOD = """
 trackers:
-  forge:
-    {kind: github, secret: "${HOOK}", previous_secret: "${OLD}", projects: [acme/web, acme/api]}
+  forge: {kind: github, secret: "${HOOK}", previous_secret: "${OLD}"}
   jira:
     kind: jira
     secret: "${HOOK}"
-    api_key: "${HOOK}"
-    user: bot@acme.test
-    base_url: "https://acme.atlassian.net/"
-    projects: PAY
     team: payments
     stale_after_s: 3600
 people:
@@ -56,15 +51,9 @@ def test_every_setting_of_a_tracker_is_read(tmp_path: Path) -> None:
     found = read(tmp_path, GOOD).trackers
     forge, jira = found["forge"], found["jira"]
 
-    assert (forge.name, forge.kind, forge.base_url) == ("forge", "github", "https://api.github.com")
+    assert (forge.name, forge.kind, forge.team) == ("forge", "github", "")
     assert (forge.secret, forge.previous_secret) == (SECRET.encode(), ENVIRON["OLD"].encode())
-    assert forge.projects == ("acme/web", "acme/api")
-    assert (jira.api_key, jira.user, jira.base_url) == (
-        SECRET,
-        "bot@acme.test",
-        "https://acme.atlassian.net",
-    )
-    assert (jira.projects, jira.team, jira.stale_after_s) == (("PAY",), "payments", 3600.0)
+    assert (jira.previous_secret, jira.team, jira.stale_after_s) == (b"", "payments", 3600.0)
     assert SECRET not in repr(found) + str(jira.__rich_repr__())
 
 
@@ -93,21 +82,13 @@ def test_without_either_nobody_tells_and_nobody_is_known(tmp_path: Path) -> None
         ('trackers: {t: {kind: github, secret: "${NOT_SET}"}}', "NOT_SET, and it is not set"),
         ("trackers: {t: {kind: github, secret: plain-text-secret}}", "must not hold the secret"),
         ('trackers: {t: {kind: gihub, secret: "${HOOK}"}}', "did you mean 'github'?"),
-        ('trackers: {t: {kind: jira, secret: "${HOOK}", api_key: "${HOOK}"}}', "needs 'base_url'"),
-        (
-            'trackers: {t: {kind: jira, secret: "${HOOK}", base_url: "ftp://x"}}',
-            "'base_url' of tracker 't' is no address",
-        ),
         ('trackers: {t: {kind: github, secret: "${HOOK}", sectet: x}}', "unknown key 'sectet'"),
         ('trackers: {"a b": {kind: github, secret: "${HOOK}"}}', "a tracker's name is made of"),
         (
             'trackers: {t: {kind: github, secret: "${HOOK}", stale_after_s: 99999999}}',
             "expected seconds, from 0",
         ),
-        (
-            'trackers: {t: {kind: github, secret: "${HOOK}", projects: [1]}}',
-            "expected a text, or a list of texts",
-        ),
+        (FORGE + "people: {a: {forge: [1]}}", "expected a text, or a list of texts"),
         (
             FORGE + "people: {a: {forg: x}}",
             "no tracker is named 'forg'",
