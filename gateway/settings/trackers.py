@@ -16,12 +16,12 @@ from gateway.documents import Fields, Node, Problems, nearest
 from gateway.errors import ConfigError
 from gateway.tasks import Directory, Person
 
-Kind: TypeAlias = Literal["github", "jira", "linear", "standard"]
+Kind: TypeAlias = Literal["github", "gitlab", "jira", "linear", "standard"]
 
 SECRET_BYTES_MIN: Final = 16
 STALE_S_MAX: Final = Decimal(366 * 86_400)
 
-_KINDS: Final = ("github", "jira", "linear", "standard")
+_KINDS: Final = ("github", "gitlab", "jira", "linear", "standard")
 _KEYS: Final = ("kind", "secret", "previous_secret", "team", "stale_after_s")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ENCODED: Final = "whsec_"

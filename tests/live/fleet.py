@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
+from tests.live import trackers
 from tests.live.server import (
     CATALOGUE,
     PEOPLE,
@@ -109,12 +110,12 @@ class Fleet:
         for name in self._names:
             site = Site(self._folder / name, dict(keys), dict(ids))
             site.folder.mkdir()
-            site.providers(self._provider)
+            site.providers(self._provider, extra=trackers.TRACKERS)
             if self._policy:
                 site.policy(self._policy)
             else:
                 raise_limits(POLICIES / "default.yaml", site.policies)
-            shared = {**self.env, "GOODGATE_REDIS_URL": self.store.url}
+            shared = {**self.env, **trackers.ENV, "GOODGATE_REDIS_URL": self.store.url}
             self.gateways.append(self._stack.enter_context(site.running(**shared)))
         together(self.gateways, self.store)
 

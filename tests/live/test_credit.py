@@ -5,11 +5,7 @@ The gateway is a process, the tracker a sender of signed messages, and credit is
 an export with nothing but the log's public key.
 """
 
-import base64
-import hashlib
-import hmac
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -17,70 +13,13 @@ from typing import Any
 import pytest
 
 from gateway.stores.sqlite.reading import Reading
-from tests.live.server import Answer, RunningGateway, Site, command
+from tests.live.server import RunningGateway, Site, command
+from tests.live.trackers import ENV, TRACKERS, accepted, forge, tell
 
-SECRET = "a-secret-of-the-tracker-1"
-FORGE_SECRET = "a-secret-of-the-forge-22"
-TRACKERS = """
-trackers:
-  tickets: {kind: standard, secret: "${TICKETS_SECRET}"}
-  forge: {kind: github, secret: "${FORGE_SECRET}", team: payments}
-people:
-  alice: {tickets: alice, forge: alice-gh}
-  bob: {tickets: bob, forge: bob-gh}
-"""
 PROSE = (
     "Please explain why the login form times out when the session store is slow and how the"
     " retry with a growing pause should be written so that nobody waits for longer than needed"
 )
-
-
-def tell(
-    gateway: RunningGateway, data: dict[str, Any], *, kind: str = "outcome", **changes: str
-) -> Answer:
-    """Send a message as Standard Webhooks says."""
-    body = json.dumps({"type": f"goodgate.{kind}", "data": data}).encode()
-    sent = {"id": os.urandom(8).hex(), "at": str(int(time.time())), "secret": SECRET} | changes
-    signed = f"{sent['id']}.{sent['at']}.".encode() + body
-    mac = hmac.digest(sent["secret"].encode(), signed, hashlib.sha256)
-    return gateway.ask(
-        "/webhooks/tickets",
-        body,
-        key="",
-        headers={
-            "webhook-id": sent["id"],
-            "webhook-timestamp": sent["at"],
-            "webhook-signature": f"v1,{base64.b64encode(mac).decode()}",
-        },
-    )
-
-
-def forge(gateway: RunningGateway, event: str, said: dict[str, Any]) -> Answer:
-    """Send a message as GitHub does."""
-    body = json.dumps({"repository": {"full_name": "acme/web"}} | said).encode()
-    mac = hmac.new(FORGE_SECRET.encode(), body, hashlib.sha256).hexdigest()
-    return gateway.ask(
-        "/webhooks/forge",
-        body,
-        key="",
-        headers={
-            "x-github-event": event,
-            "x-github-delivery": os.urandom(8).hex(),
-            "x-hub-signature-256": f"sha256={mac}",
-        },
-    )
-
-
-def accepted(subject: str, **changes: Any) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "event_id": f"event of {subject}",
-        "kind": "accepted",
-        "at": time.time(),
-        "subject": subject,
-        "author": {"handle": "alice"},
-        "reviewers": [{"handle": "bob"}],
-    }
-    return fields | changes
 
 
 def called(gateway: RunningGateway, task: str, text: str) -> None:
@@ -106,9 +45,6 @@ def recomputed(site: Site, folder: Path) -> dict[str, Any]:
 def tracked(site: Site) -> Site:
     site.config.write_text(site.config.read_text() + TRACKERS)
     return site
-
-
-ENV = {"TICKETS_SECRET": SECRET, "FORGE_SECRET": FORGE_SECRET}
 
 
 def outcomes(site: Site) -> list[dict[str, Any]]:
@@ -206,7 +142,7 @@ def test_a_gateway_whose_tracker_has_no_secret_does_not_start(tracked: Site) -> 
         *("--data", str(tracked.data), "--port", "0"),
         expect=1,
         PROVIDER_KEY="sk-x-provider",
-        FORGE_SECRET=FORGE_SECRET,
+        FORGE_SECRET=ENV["FORGE_SECRET"],
         TICKETS_SECRET="",
     )
     assert "TICKETS_SECRET" in done.stderr

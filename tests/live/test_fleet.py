@@ -13,6 +13,7 @@ from tests.live.fleet import Fleet
 from tests.live.raw import RawCaller, statuses
 from tests.live.scripted import ProviderThread
 from tests.live.server import RunningGateway, chat, until
+from tests.live.trackers import accepted, tell
 
 CHAT = "/v1/chat/completions"
 SPOOL = """\
@@ -71,6 +72,27 @@ def test_the_ledger_of_both_verifies(fleet: Fleet) -> None:
 
     assert report["verdict"] == "consistent, unwitnessed"
     assert report["size"] > 4
+
+
+def test_an_outcome_told_to_either_gateway_is_one_entry_and_credit(fleet: Fleet) -> None:
+    asks(fleet.one, "Why does the login form time out when the session store is slow to answer?")
+    told = accepted("PROJ-1")
+    assert tell(fleet.two, told, id="one").json == {"status": "taken"}
+    assert tell(fleet.one, told, id="one").json == {"status": "seen before"}
+    assert tell(fleet.one, told, id="two").json == {"status": "taken"}
+
+    def credit() -> float:
+        """Return that of the task's root, worked out from the database's entries alone."""
+        key = json.loads(fleet.command("audit", "key", "--json"))["vkey"]
+        found = fleet.command(
+            *("credit", "recompute", "--database", fleet.env["GOODGATE_DATABASE_URL"]),
+            *("--key", key, "--json"),
+        )
+        roots = {each["root_id"]: each for each in json.loads(found)["roots"]}
+        return float(roots["PROJ-100"]["provisional"])
+
+    until(lambda: credit() > 0, 20.0)
+    assert fleet.verify()["verdict"] == "consistent, unwitnessed"
 
 
 def test_a_promise_of_one_gateway_is_redeemed_at_the_other(fleet: Fleet) -> None:

@@ -11,7 +11,7 @@ def test_the_blocks_of_a_file_are_found_by_name() -> None:
 
     assert next(iter(found)) == "migration_1"
     assert found["last_revision"] == "SELECT last FROM revision;"
-    assert queries.migrations(found) == [found["migration_1"]]
+    assert queries.migrations(found) == [found["migration_1"], found["migration_2"]]
 
 
 def test_what_stands_before_the_first_block_is_for_readers() -> None:

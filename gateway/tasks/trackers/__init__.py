@@ -8,7 +8,7 @@ its very bytes, and whether its id was seen before is for the store to say.
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from gateway.tasks.trackers import github, jira, linear, standard
+from gateway.tasks.trackers import github, gitlab, jira, linear, standard
 from gateway.values import Delivery
 
 
@@ -30,6 +30,7 @@ class Reader(Protocol):
 
 READERS: Final[Mapping[str, Reader]] = {
     "github": github.read,
+    "gitlab": gitlab.read,
     "jira": jira.read,
     "linear": linear.read,
     "standard": standard.read,

@@ -83,7 +83,7 @@ def read(
             is unknown, missing, or not what it must be.
 
     """
-    delivery_id = _prove(headers, body, (secret, previous_secret), now)
+    delivery_id = prove(headers, body, (secret, previous_secret), now)
     said = payload.decode(body, _Envelope)
     if said.type == _OUTCOME:
         _check_names(body, _names(_Envelope), "$")
@@ -98,10 +98,10 @@ def read(
     return Delivery(delivery_id=delivery_id)
 
 
-def _prove(
+def prove(
     headers: Mapping[bytes, bytes], body: bytes, secrets: tuple[bytes, bytes], now: float
 ) -> str:
-    """Return the message's id when it is signed, and new enough."""
+    """Return a message's id when it is signed with a secret, and new enough; WebhookRefused."""
     delivery_id = payload.header(headers, b"webhook-id")
     sent_at = payload.header(headers, b"webhook-timestamp")
     signatures = payload.header(headers, b"webhook-signature").split()
