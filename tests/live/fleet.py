@@ -104,7 +104,7 @@ class Fleet:
         self._stack.callback(self.postgres.discard)
         self.postgres.start()
         self.store = self._stack.enter_context(StoreProcess(self._folder))
-        self.env = dict(COMMON)
+        self.env = {**COMMON, **trackers.ENV}
         self.env["GOODGATE_DATABASE_URL"] = self.postgres.fresh(tcp=True)
         keys, ids = self._seed()
         for name in self._names:
@@ -115,7 +115,7 @@ class Fleet:
                 site.policy(self._policy)
             else:
                 raise_limits(POLICIES / "default.yaml", site.policies)
-            shared = {**self.env, **trackers.ENV, "GOODGATE_REDIS_URL": self.store.url}
+            shared = {**self.env, "GOODGATE_REDIS_URL": self.store.url}
             self.gateways.append(self._stack.enter_context(site.running(**shared)))
         together(self.gateways, self.store)
 
