@@ -7,19 +7,24 @@ order, so anyone who has a log can work it out again and come to the same bytes.
 """
 
 from gateway.credit.acceptance import Reason, judged
-from gateway.credit.fold import CREDITABLE, Credit, recompute
-from gateway.credit.roots import Root, pack, unpack
+from gateway.credit.fold import CREDITABLE, Credit, OpenCall, opened, recompute
+from gateway.credit.keeping import Keeping
+from gateway.credit.roots import Folded, Root, pack, unpack
 from gateway.credit.saturation import phi
 from gateway.credit.statement import RootCredit, Statement, statement
 
 __all__ = [
     "CREDITABLE",
     "Credit",
+    "Folded",
+    "Keeping",
+    "OpenCall",
     "Reason",
     "Root",
     "RootCredit",
     "Statement",
     "judged",
+    "opened",
     "pack",
     "phi",
     "recompute",

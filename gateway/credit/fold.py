@@ -5,21 +5,26 @@ Both come to the same. Only one thing needs a second look: an acceptance that is
 which were counted already; its root is named, and its calls are folded again.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from gateway.credit.acceptance import event_of
 from gateway.credit.roots import Root, Worth
+from gateway.credit.sketch import UNIT_BYTES
 from gateway.ledger import Adjust, Intent, Leaf, Outcome, Settle, Valuation
 from gateway.ledger.projection import nano_usd
 
 CREDITABLE: Final = frozenset(("chat", "completions", "responses", "messages", "generate", "batch"))
 """Routes on which something new can be asked, by name."""
 
+LOST: Final = "unknown_crash"
+"""The completion of a call that was given up: its settle may still come, as an adjust."""
 _COMPLETE: Final = "complete"
-_LOST: Final = "unknown_crash"
+_HEX: Final = re.compile(r"[0-9a-f]*")
+_UNIT_LENGTH: Final = {2 * UNIT_BYTES}
 
 
 class OpenCall(Struct, frozen=True):
@@ -74,16 +79,7 @@ class Credit:
         return found
 
     def _begin(self, intent: Intent) -> None:
-        counts = intent.evidence == "verified" and intent.route in CREDITABLE
-        self.open.setdefault(
-            intent.attempt_id,
-            OpenCall(
-                intent.root_id,
-                intent.task_id,
-                intent.received_at_us,
-                intent.units if counts else (),
-            ),
-        )
+        self.open.setdefault(intent.attempt_id, opened(intent))
         self.root(intent.root_id).all_calls += 1
 
     def _end(self, end: Settle | Adjust) -> None:
@@ -95,11 +91,8 @@ class Credit:
         root.cost_nano_usd += cost - call.cost_nano_usd
         if end.completion == _COMPLETE:
             root.add_call(call.task_id, call.received_at_us, call.units)
-        elif end.completion == _LOST:
-            # Its settle may still come, as an adjust.
-            self.open[end.attempt_id] = OpenCall(
-                call.root_id, call.task_id, call.received_at_us, call.units, cost
-            )
+        elif end.completion == LOST:
+            self.open[end.attempt_id] = structs.replace(call, cost_nano_usd=cost)
 
     def _come(self, outcome: Outcome) -> str:
         event = event_of(outcome)
@@ -125,6 +118,24 @@ class Credit:
                 weights=leaf.weights,
             ),
         )
+
+
+def opened(intent: Intent, cost_nano_usd: int = 0) -> OpenCall:
+    """Return a call whose end is to come, and what it was settled at already."""
+    counts = intent.evidence == "verified" and intent.route in CREDITABLE
+    # What no gateway writes asks nothing: one wrong leaf must not stop those that follow it.
+    return OpenCall(
+        intent.root_id,
+        intent.task_id,
+        intent.received_at_us,
+        intent.units if counts and _are_units(intent.units) else (),
+        cost_nano_usd,
+    )
+
+
+def _are_units(units: tuple[str, ...]) -> bool:
+    is_hex = _HEX.fullmatch("".join(units)) is not None
+    return is_hex and _UNIT_LENGTH.issuperset(map(len, units))
 
 
 def recompute(leaves: Callable[[], Iterable[Leaf]]) -> Credit:

@@ -1,5 +1,6 @@
 """What is kept of a root: under 2 KB, grown by leaves in any order."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -75,6 +76,16 @@ class Root(Struct, kw_only=True):
     def forget_calls(self) -> None:
         """Begin again with the calls; what they cost and how many there were stands."""
         self.units, self.calls, self.newest_us = (), 0, {}
+
+
+class Folded(Struct, frozen=True, kw_only=True):
+    """What a store's fold has come to."""
+
+    size: int
+    """Leaves it is of."""
+    checkpoint: str
+    """The newest there was; it may be of fewer leaves."""
+    roots: Mapping[str, Root]
 
 
 class _Packed(Struct, array_like=True):

@@ -5,6 +5,7 @@ The smallest of a union are the smallest of its parts' smallest, so that any ord
 replicas and any repeat come to the same; and there is no more to be had than 64.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,6 +15,8 @@ UNIT_BYTES: Final = 8
 
 def merged(kept: tuple[str, ...], units: Sequence[str]) -> tuple[str, ...]:
     """Return the smallest of both, sorted; `kept` and `units` are sorted already."""
-    if not units or (len(kept) == KEPT_MAX and units[0] >= kept[-1]):
+    if len(kept) == KEPT_MAX:
+        units = units[: bisect_left(units, kept[-1])]
+    if not units:
         return kept
     return tuple(sorted({*kept, *units})[:KEPT_MAX])

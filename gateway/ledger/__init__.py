@@ -12,6 +12,7 @@ from gateway.ledger.codec import (
     Record,
     decode,
     encode,
+    leaf,
     policy_document,
     policy_sha256,
 )
@@ -82,6 +83,7 @@ __all__ = [
     "encode",
     "intent",
     "is_linked",
+    "leaf",
     "policy_document",
     "policy_sha256",
     "refusal",

@@ -95,6 +95,14 @@ def decode(line: bytes) -> Record:
     return decoder.decode(line)
 
 
+def leaf(line: bytes) -> Leaf:
+    """Return the leaf some bytes hold; raises msgspec.ValidationError when they hold none."""
+    found = decode(line)
+    if isinstance(found, CostIntent | CostSettle):
+        raise msgspec.ValidationError(f"a {found.kind} is no leaf")
+    return found
+
+
 def policy_document(files: Iterable[tuple[str, str]]) -> bytes:
     """Return the names and texts of a policy set's files as one document (RFC 8785)."""
     return _encoder.encode(sorted(files))

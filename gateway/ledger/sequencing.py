@@ -66,6 +66,8 @@ class Plan(Struct):
 
     first_index: int
     lines: list[bytes] = []
+    leaves: list[Leaf] = []
+    """What the lines hold."""
     hashes: list[bytes] = []
     """Of the leaves (RFC 6962)."""
     rows: dict[str, CallRow] = {}
@@ -203,7 +205,7 @@ class _Work:
             return
         if not self._is_next(line, record, series):
             return
-        made.rows[record.attempt_id] = row_of(record, self._add(line))
+        made.rows[record.attempt_id] = row_of(record, self._add(line, record))
         key = key_of(record)
         made.rollups.begin(key, record.rules)
         self._sums[record.attempt_id] = made.rollups.at(key)
@@ -224,7 +226,7 @@ class _Work:
             self._replace(line, record, row, series)
         elif row.index_settle is None:
             if self._is_next(line, record, series):
-                self._settle(record, row, self._add(line))
+                self._settle(record, row, self._add(line, record))
         elif not row.adjusts or record.replica_seq > series.last_seq:
             # Else an adjust stands in the place of the settle this may be.
             self._compare(row.index_settle, line)
@@ -239,7 +241,7 @@ class _Work:
         elif self._is_next(line, record, series):
             under = self._under(row)
             under.add(figures(row), -1)
-            index = self._plan.others[key] = self._add(line)
+            index = self._plan.others[key] = self._add(line, record)
             row.adjusts = record.n
             self._settle(record, row, index)
 
@@ -249,7 +251,7 @@ class _Work:
         if there is not None:
             self._compare(there, line)
         elif self._is_next(line, record, series):
-            self._plan.others[key] = self._add(line)
+            self._plan.others[key] = self._add(line, record)
             if isinstance(record, ReplicaEnd):
                 self._series(record.ended).ended = True
 
@@ -267,10 +269,11 @@ class _Work:
             series.last_seq = record.replica_seq
         return True
 
-    def _add(self, line: bytes) -> int:
+    def _add(self, line: bytes, leaf: Leaf) -> int:
         made = self._plan
         index = made.first_index + len(made.lines)
         made.lines.append(line)
+        made.leaves.append(leaf)
         made.hashes.append(leaf_hash(line))
         return index
 

@@ -7,7 +7,7 @@ Records are in order as soon as they are taken.
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from gateway import __version__, ledger
+from gateway import __version__, credit, ledger
 from gateway.errors import ConfigError, LedgerCorrupt
 from gateway.ledger import checkpoints, hours, notes, rollups, sequencing, series, tiles
 from gateway.ledger.call_rows import CallRow
@@ -105,6 +105,11 @@ class MemoryLog:
         settled = None if row.index_settle == row.index_intent else row.index_settle
         return row.index_intent, settled
 
+    def credit(self) -> credit.Folded:
+        """Return the fold of credit over all leaves."""
+        roots = credit.recompute(lambda: self._leaves).roots
+        return credit.Folded(size=self.size(), checkpoint=self.checkpoint(), roots=roots)
+
     def clashes(self) -> list[tuple[str, bytes]]:
         """Return the records that were set aside, each with the reason."""
         return list(self._clashes)
@@ -155,10 +160,7 @@ class MemoryLog:
     def _write(self, plan: Plan) -> None:
         self._tiles |= self._tree.extend(plan.hashes)
         self._lines += plan.lines
-        for line in plan.lines:
-            leaf = ledger.decode(line)
-            assert not isinstance(leaf, ledger.CostIntent | ledger.CostSettle)
-            self._leaves.append(leaf)
+        self._leaves += plan.leaves
         self._calls |= plan.rows
         self._calls |= plan.changed
         self._others |= plan.others

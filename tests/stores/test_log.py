@@ -1,18 +1,21 @@
 """What every log does: its tree, its series, its sums, and what can be taken out of it again."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from gateway import ledger
+from gateway import credit, ledger
 from gateway.errors import ConfigError, InvalidRequest, LedgerCorrupt, NotFound
 from gateway.ledger import checkpoints, decision_log, hours, merkle, notes, rollups, tiles
 from gateway.ledger.hours import HourKey, HourSum
 from gateway.ledger.promises import Promise
 from gateway.ledger.sequencing import Series
 from gateway.ledger.verification.leaves import Leaves
+from gateway.stores.memory_log import MemoryLog
+from gateway.stores.postgres import log_reading as postgres
+from gateway.stores.sqlite import log_reading as sqlite
 from tests.stores.ledgers import (
     BACKENDS,
     HOUR,
@@ -58,6 +61,7 @@ async def store(
         reading = made.reading
         assert_audited(reading.leaves(), lenient=bool(reading.retired()))
         assert reading.clashes() == []
+        assert_credited(reading)
 
 
 def is_small(team: str) -> bool:
@@ -71,6 +75,21 @@ def assert_audited(lines: list[bytes], *, lenient: bool = False) -> None:
         leaves.be_lenient()
     for index, line in enumerate(lines):
         leaves.take(index, line)
+
+
+def assert_credited(reading: MemoryLog | sqlite.LogReading | postgres.LogReading) -> None:
+    """The fold the sequencer kept is the one of the leaves, to the byte."""
+    folded = reading.credit()
+    assert folded.size == reading.size()
+    assert folded.checkpoint == reading.checkpoint()
+    if not reading.retired():
+        leaves = [ledger.leaf(line) for line in reading.leaves()]
+        wanted = credit.recompute(lambda: leaves).roots
+        assert packed(folded.roots) == packed(wanted)
+
+
+def packed(roots: Mapping[str, credit.Root]) -> dict[str, bytes]:
+    return {root_id: credit.pack(root) for root_id, root in roots.items()}
 
 
 def verifier(store: Store) -> notes.Verifier:

@@ -16,7 +16,7 @@ import msgspec
 import psycopg
 from msgspec import Struct
 
-from gateway import ledger
+from gateway import credit, ledger
 from gateway.errors import LedgerUnavailable
 from gateway.ledger.rollups import Group, OfRule, RollupKey, Rollups, RollupSum, RuleKey, window
 from gateway.ledger.sequencing import Series
@@ -118,6 +118,14 @@ class LogReading:
             return None
         begun, settled = found
         return begun, None if settled == begun else settled
+
+    def credit(self) -> credit.Folded:
+        """Return the fold of credit over all leaves that are in order."""
+        with self._snapshot(WHOLE_S) as (session, log):
+            notes = _cosigned(session, session.execute(SQL["last_checkpoint"]).fetchall())
+            rows = session.execute(SQL["all_roots"], binary=True)
+            roots = {root_id: credit.unpack(bytes(packed)) for root_id, packed in rows}
+        return credit.Folded(size=log.size, checkpoint=notes[0][1] if notes else "", roots=roots)
 
     def clashes(self) -> list[tuple[str, bytes]]:
         """Return the records that were set aside, each with the reason."""

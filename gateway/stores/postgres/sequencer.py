@@ -9,11 +9,11 @@ the tree and of the series is right for as long as it may write at all.
 """
 
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
-from gateway import ledger
+from gateway import credit, ledger
 from gateway.errors import LedgerCorrupt
 from gateway.ledger import checkpoints, sequencing, series, tiles
 from gateway.ledger.checkpoints import Checkpoint
@@ -28,6 +28,7 @@ SIGN_S: Final = 1.0
 """… or seconds after which there is a new checkpoint, whichever comes first."""
 SLICE_RECORDS: Final = 1_024
 """About how many records one transaction puts in order."""
+ADOPT_AT_ONCE: Final = 2_048
 _GROUPS_MIN, _GROUPS_MAX = 16, 1_024
 
 
@@ -60,6 +61,7 @@ class Sequencer:
         self._session = session
         self._standing = standing
         self._series: dict[str, Series] = {}
+        self._credit = credit.Keeping()
         self._stamped = [0, 0]
         self._signers = [standing.signer]
         self._signed_s = time.monotonic()
@@ -76,6 +78,7 @@ class Sequencer:
             self.replica = series.sequencer(self.epoch)
             self._tree = tiles.Tree.restore(self.size, self._tile)
             self.signed_size = check(session, taken.origin)
+            self._credit_leaves()
             self._begin(taken.vkey)
 
     def stamp(self, *, unlinked: bool = False) -> tuple[str, int]:
@@ -138,13 +141,15 @@ class Sequencer:
         known = slices.known(self._session, wanted, self._series, self.retired)
         plan = sequencing.plan(groups, self.size, known)
         tree = self._tree.copy()
+        roots = self._credit.take(plan.leaves, slices.earlier(self._session, known))
         slices.write(self._session, plan, done or {})
+        slices.write_roots(self._session, roots)
         slices.write_tiles(self._session, tree.extend(plan.hashes))
         grown = tree.size - self.signed_size
         if grown and (sign or grown >= SIGN_EVERY or self.is_sign_due):
             self._sign(tree)
         if plan.lines:
-            self._session.execute(SQL["grow"], (tree.size,))
+            self._session.execute(SQL["grow"], {"size": tree.size})
         self._retire(plan)
         self._series.update(plan.series)
         self._tree, self.size = tree, tree.size
@@ -189,6 +194,23 @@ class Sequencer:
         if vkey != standing.signer.verifier.vkey:
             own.append(self._rotation(vkey, now_us))
         self.write(own=own, sign=len(self._signers) > 1)
+
+    def _credit_leaves(self) -> None:
+        """Fold what an earlier release left unfolded; what was retired stays as it is."""
+        row = self._session.execute(SQL["credited"]).fetchone()
+        assert row is not None
+        if row[0] == self.size:
+            return
+
+        def found() -> Iterator[ledger.Leaf]:
+            for first in range(self.retired, self.size, ADOPT_AT_ONCE):
+                count = min(ADOPT_AT_ONCE, self.size - first)
+                for line in leaves.lines(self._session, first, count, self.retired):
+                    yield ledger.leaf(line)
+
+        roots = credit.recompute(found).roots
+        slices.write_roots(self._session, {name: credit.pack(each) for name, each in roots.items()})
+        self._session.execute(SQL["set_credited"], (self.size,))
 
     def _rotation(self, vkey: str, now_us: int) -> ledger.Rotation:
         standing = self._standing

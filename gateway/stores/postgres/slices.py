@@ -15,6 +15,7 @@ from gateway.ledger.call_rows import CallRow
 from gateway.ledger.hours import HourKey, HourSum
 from gateway.ledger.rollups import Rollups
 from gateway.ledger.sequencing import Plan, Series, Unique, Wanted
+from gateway.stores.crediting import Earlier
 from gateway.stores.postgres import leaves
 from gateway.stores.postgres.connection import Connection
 from gateway.stores.postgres.standing import SQL
@@ -62,6 +63,27 @@ def write(session: Connection, plan: Plan, groups: Mapping[str, int]) -> None:
         done = {"replicas": list(groups), "groups": list(groups.values())}
         session.execute(SQL["put_groups"], done)
         session.execute(SQL["remove_intake"], done)
+
+
+def earlier(session: Connection, known: sequencing.Known) -> Earlier:
+    """Return what the fold of credit finds of the slices before the one `known` is for."""
+
+    def roots(ids: Sequence[str]) -> dict[str, bytes]:
+        rows = session.execute(SQL["roots"], (list(ids),), binary=True)
+        return {root_id: bytes(packed) for root_id, packed in rows}
+
+    def places(root_id: str) -> list[tuple[int, int | None]]:
+        return [
+            (begun, ended) for begun, ended in session.execute(SQL["calls_of_root"], (root_id,))
+        ]
+
+    return Earlier(known, roots, places)
+
+
+def write_roots(session: Connection, roots: Mapping[str, bytes]) -> None:
+    """Write roots that changed, as they were packed."""
+    if roots:
+        session.execute(SQL["put_roots"], (list(roots), list(roots.values())))
 
 
 def write_tiles(session: Connection, tiles: Mapping[tuple[int, int], bytes]) -> None:

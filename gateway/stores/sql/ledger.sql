@@ -204,6 +204,13 @@ CREATE TABLE cost_pending (        -- the part of cost_hourly that is in no cost
 ) STRICT, WITHOUT ROWID;
 INSERT INTO cost_pending SELECT * FROM cost_hourly;
 
+-- name: migration_4
+CREATE TABLE credit_root (         -- the fold of credit; gateway.credit.roots packs it
+    root_id TEXT PRIMARY KEY,
+    packed BLOB NOT NULL
+) STRICT;
+ALTER TABLE log ADD COLUMN credited INTEGER NOT NULL DEFAULT 0;  -- leaves folded into it
+
 -- name: add_intake
 INSERT INTO intake (replica, records) VALUES (?, ?)
 
@@ -227,7 +234,28 @@ INSERT INTO log (id, origin, vkey, epoch, replica, secret_mark, pepper_mark, siz
 VALUES (1, ?, ?, 0, '', ?, '', 0, 0, 0)
 
 -- name: set_size
-UPDATE log SET size = ?
+UPDATE log SET size = ?1, credited = ?1
+
+-- name: credited
+SELECT credited FROM log
+
+-- name: set_credited
+UPDATE log SET credited = ?
+
+-- name: roots
+SELECT root_id, packed FROM credit_root WHERE root_id IN (SELECT value FROM json_each(?))
+
+-- name: all_roots
+SELECT root_id, packed FROM credit_root ORDER BY root_id
+
+-- name: put_roots
+INSERT INTO credit_root (root_id, packed) VALUES (?, ?)
+ON CONFLICT (root_id) DO UPDATE SET packed = excluded.packed
+
+-- name: calls_of_root
+SELECT index_intent, index_settle FROM entry WHERE root_id = ?1 AND root_id <> task_id
+UNION ALL
+SELECT index_intent, index_settle FROM entry WHERE task_id = ?1 AND root_id = ?1
 
 -- name: set_ready
 UPDATE log SET ready = 1

@@ -193,6 +193,14 @@ CREATE TABLE ledger_decision (         -- diagnostics, in no report and no total
 );
 CREATE INDEX ledger_decision_by_time ON ledger_decision (last_at_us);
 
+-- name: migration_2
+CREATE TABLE ledger_credit_root (      -- the fold of credit; gateway.credit.roots packs it
+    root_id text COLLATE "C" PRIMARY KEY,
+    packed bytea NOT NULL
+) WITH (fillfactor = 70);
+ALTER TABLE ledger_credit_root ALTER COLUMN packed SET STORAGE EXTERNAL;
+ALTER TABLE ledger_log ADD COLUMN credited bigint NOT NULL DEFAULT 0;  -- leaves folded into it
+
 -- name: make_log
 INSERT INTO ledger_log (origin, vkey, secret_mark) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING
 
@@ -315,7 +323,27 @@ UPDATE ledger_log SET epoch = epoch + 1, led_at = clock_timestamp()
 RETURNING epoch, size, retired, origin, vkey
 
 -- name: grow
-UPDATE ledger_log SET size = %s, led_at = clock_timestamp()
+UPDATE ledger_log SET size = %(size)s, credited = %(size)s, led_at = clock_timestamp()
+
+-- name: credited
+SELECT credited FROM ledger_log
+
+-- name: set_credited
+UPDATE ledger_log SET credited = %s
+
+-- name: roots
+SELECT root_id, packed FROM ledger_credit_root WHERE root_id = ANY(%s)
+
+-- name: all_roots
+SELECT root_id, packed FROM ledger_credit_root ORDER BY root_id
+
+-- name: put_roots
+INSERT INTO ledger_credit_root (root_id, packed)
+SELECT * FROM unnest(%s::text[], %s::bytea[])
+ON CONFLICT (root_id) DO UPDATE SET packed = excluded.packed
+
+-- name: calls_of_root
+SELECT index_intent, index_settle FROM ledger_call WHERE root_id = %s
 
 -- name: sign_with
 UPDATE ledger_log SET vkey = %s

@@ -27,6 +27,8 @@ CACHE_KIB = 16_000
 """Of pages, for who writes; taken up as it is used."""
 WITH_TREE = 3
 """The version of the file from which on there is a tree over its leaves."""
+WITH_CREDIT = 4
+"""… from which on its credit is folded."""
 _IN_MEMORY = 2
 """`temp_store`, https://sqlite.org/pragma.html#pragma_temp_store."""
 
@@ -144,11 +146,16 @@ def ready(connection: Connection, folder: Path) -> LogRow:
     with_tree = int(connection.pragma("user_version")) >= WITH_TREE
     found = log_row(connection) if with_tree else None
     if found is None or not found.ready:
-        raise ConfigError(
-            f"{folder}: an earlier release wrote this ledger: start `goodgate serve` on it once,"
-            " which brings it up to date, and ask again when it is ready"
-        )
+        raise outdated(folder)
     return found
+
+
+def outdated(folder: Path) -> ConfigError:
+    """Return the error that says a file has to be brought up to date."""
+    return ConfigError(
+        f"{folder}: an earlier release wrote this ledger: start `goodgate serve` on it once,"
+        " which brings it up to date, and ask again when it is ready"
+    )
 
 
 class OfflineLedger:

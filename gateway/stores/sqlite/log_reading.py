@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway import ledger
+from gateway import credit, ledger
 from gateway.ledger import merkle, tiles
 from gateway.ledger.rollups import (
     Group,
@@ -30,7 +30,15 @@ from gateway.ledger.rollups import (
 from gateway.ledger.sequencing import Series
 from gateway.ledger.series import LogName
 from gateway.stores.sqlite import leaves, tables
-from gateway.stores.sqlite.ledger_file import SQL, Connection, LogRow, open_to_read, ready
+from gateway.stores.sqlite.ledger_file import (
+    SQL,
+    WITH_CREDIT,
+    Connection,
+    LogRow,
+    open_to_read,
+    outdated,
+    ready,
+)
 from gateway.stores.sqlite.sequencer import tile
 
 TILES_MAX: Final = 256
@@ -112,6 +120,17 @@ class LogReading:
                 return None
         begun, settled = found
         return begun, None if settled == begun else settled
+
+    def credit(self) -> credit.Folded:
+        """Return the fold of credit over all leaves that are in order."""
+        with self._snapshot() as (connection, log):
+            if connection.pragma("user_version") < WITH_CREDIT:
+                raise outdated(self._folder)
+            found: list[Any] = connection.execute(SQL["last_checkpoint"]).fetchall()
+            notes = _cosigned(connection, found)
+            rows = connection.execute(SQL["all_roots"])
+            roots = {root_id: credit.unpack(packed) for root_id, packed in rows}
+        return credit.Folded(size=log.size, checkpoint=notes[0][1] if notes else "", roots=roots)
 
     def clashes(self) -> list[tuple[str, bytes]]:
         """Return the records that were set aside, each with the reason."""

@@ -59,6 +59,7 @@ def begin(connection: Connection, folder: Path, means: Means) -> Writer:
     writer.truncate_wal()
     if not log.ready:
         sequencer.adopt_leaves()
+    sequencer.credit_leaves()
     writer.adopt()
     at_us = int(clock() * 1_000_000)
     take_over(connection, sequencer, log, secret=means.secret, before=before, at_us=at_us)

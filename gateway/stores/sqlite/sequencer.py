@@ -15,14 +15,14 @@ readers after its fsync only.
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
-from gateway import ledger
+from gateway import credit, ledger
 from gateway.errors import LedgerCorrupt
 from gateway.ledger import checkpoints, hours, notes, sequencing, series, tiles
 from gateway.ledger.checkpoints import Checkpoint
-from gateway.ledger.sequencing import Group, Plan
+from gateway.ledger.sequencing import Group, Known, Plan
 from gateway.stores.sqlite import leaves, tables
 from gateway.stores.sqlite.ledger_file import SQL, Connection, LogRow
 
@@ -71,6 +71,7 @@ class Sequencer:
         self._seq = self._cost_seq = 0
         self._stamped = [0, 0]
         self._tree = tiles.Tree.restore(log.size, self._tile)
+        self._credit = credit.Keeping()
         last = connection.execute(SQL["last_checkpoint"]).fetchone()
         self.signed_size: int = last[0] if last else 0
         self._signed_s = time.monotonic()
@@ -173,15 +174,14 @@ class Sequencer:
             )
             group = Group(None, lines, [ledger.decode(line) for line in lines])
             wanted = sequencing.wanted([group])
-            plan = sequencing.plan(
-                [group], self.size, tables.known(self._connection, wanted, self.retired)
-            )
+            known = tables.known(self._connection, wanted, self.retired)
+            plan = sequencing.plan([group], self.size, known)
             if plan.lines != lines:
                 raise LedgerCorrupt(
                     f"leaves from {self.size} on do not go on from those before them: restore"
                     " the ledger from a copy"
                 )
-            self._commit(plan, _nothing, sign=False)
+            self._commit(plan, known, _nothing, sign=False)
         self._connection.execute(SQL["set_ready"])
 
     def _move(
@@ -203,21 +203,42 @@ class Sequencer:
                 self._connection.execute(SQL["remove_intake"], (json.dumps(done),))
             also()
 
-        self._commit(plan, write, sign=sign)
+        self._commit(plan, known, write, sign=sign)
 
-    def _commit(self, plan: Plan, write: Callable[[], object], *, sign: bool) -> None:
+    def credit_leaves(self) -> None:
+        """
+        Fold what an earlier release left unfolded: all leaves there are, from the first on.
+
+        Roots whose leaves were all retired stay as they are.
+        """
+        execute = self._connection.execute
+        if execute(SQL["credited"]).fetchone()[0] == self.size:
+            return
+
+        def found() -> Iterator[ledger.Leaf]:
+            for line in leaves.between(self._connection, self.retired, self.size):
+                yield ledger.leaf(line)
+
+        roots = credit.recompute(found).roots
+        self.sync(NORMAL)
+        execute("BEGIN IMMEDIATE")
+        rows = [(root_id, credit.pack(root)) for root_id, root in roots.items()]
+        tables.put(self._connection, "put_roots", rows)
+        execute(SQL["set_credited"], (self.size,))
+        execute("COMMIT")
+
+    def _commit(self, plan: Plan, known: Known, write: Callable[[], object], *, sign: bool) -> None:
         tree = self._tree.copy()
         touched = tree.extend(plan.hashes)
-        execute = self._connection.execute
-        grown = plan.next_index - self.signed_size
-        note = ""
-        if grown and (sign or grown >= SIGN_EVERY or self.unsigned_s == 0):
-            note = self._checkpoint(tree)
+        note = self._note_if_due(tree, sign=sign)
+        roots = self._credit.take(plan.leaves, tables.earlier(self._connection, known))
         self.sync(FULL if note else NORMAL)
+        execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         try:
             write()
             tables.write(self._connection, plan, touched)
+            tables.put(self._connection, "put_roots", list(roots.items()))
             if plan.lines:
                 execute(SQL["set_size"], (plan.next_index,))
             if note:
@@ -228,14 +249,19 @@ class Sequencer:
             # An I/O error may have rolled back already.
             if self._connection.in_transaction:
                 execute("ROLLBACK")
+            self._credit.forget()
             raise
-        self._tree = tree
-        self.size = plan.next_index
+        self._tree, self.size = tree, plan.next_index
         self.clashes += len(plan.set_aside)
         if note:
-            self.signed_size = plan.next_index
-            self._signed_s = time.monotonic()
+            self.signed_size, self._signed_s = plan.next_index, time.monotonic()
             self.also_signs = []
+
+    def _note_if_due(self, tree: tiles.Tree, *, sign: bool) -> str:
+        """Return a checkpoint of a tree, signed; empty when it can wait."""
+        grown = tree.size - self.signed_size
+        is_due = grown and (sign or grown >= SIGN_EVERY or self.unsigned_s == 0)
+        return self._checkpoint(tree) if is_due else ""
 
     def _checkpoint(self, tree: tiles.Tree) -> str:
         made = Checkpoint(origin=self.origin, size=tree.size, root=tree.root())

@@ -21,6 +21,7 @@ from gateway.ledger.call_rows import CallRow
 from gateway.ledger.hours import HourKey, HourSum
 from gateway.ledger.rollups import Rollups
 from gateway.ledger.sequencing import Known, Plan, Series, Unique, Wanted
+from gateway.stores.crediting import Earlier
 from gateway.stores.sqlite import leaves
 from gateway.stores.sqlite.ledger_file import SQL, Connection
 
@@ -96,6 +97,21 @@ def write(connection: Connection, plan: Plan, touched: Mapping[tuple[int, int], 
     put(connection, "add_clash", plan.set_aside)
     if plan.costs:
         _fold(connection, plan.costs)
+
+
+def earlier(connection: Connection, known: Known) -> Earlier:
+    """Return what the fold of credit finds of the slices before the one `known` is for."""
+
+    def roots(ids: Sequence[str]) -> dict[str, bytes]:
+        return dict(connection.execute(SQL["roots"], (json.dumps(ids),)))
+
+    def places(root_id: str) -> list[tuple[int, int | None]]:
+        found: list[tuple[int, int | None]] = connection.execute(
+            SQL["calls_of_root"], (root_id,)
+        ).fetchall()
+        return found
+
+    return Earlier(known, roots, places)
 
 
 def put(connection: Connection, name: str, rows: Sequence[Sequence[Any]]) -> None:

@@ -19,6 +19,7 @@ from tests.stores.ledgers import (
     settle,
 )
 
+
 STAMP = {"replica": "r1", "replica_seq": 7}
 JUDGED = {
     "attempt_id": "a",
@@ -131,3 +132,9 @@ def test_what_can_be_one_file_or_another_is_told_apart_by_its_hash() -> None:
     assert ledger.policy_document(files) == '[["a.yaml","ä"],["b.yaml","version: 1"]]'.encode()
     assert ledger.policy_sha256(reversed(files)) == ledger.policy_sha256(files)
     assert ledger.policy_sha256(files[:1]) != ledger.policy_sha256(files)
+
+
+def test_a_leaf_is_read_as_one_and_what_is_none_is_refused() -> None:
+    assert ledger.leaf(ledger.encode(intent(1))) == intent(1)
+    with pytest.raises(msgspec.ValidationError, match="a cost_intent is no leaf"):
+        ledger.leaf(ledger.encode(cost_intent(1)))
