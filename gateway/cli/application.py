@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from gateway import __version__
-from gateway.cli import audit, credit, demo, developer, keys, likeness, policy, task
+from gateway.cli import audit, credit, demo, developer, keys, likeness, policy, task, wins
 
 _HELP = """
 An LLM gateway whose usage figures cannot be gamed.
@@ -53,6 +53,7 @@ def build() -> typer.Typer:
     program.add_typer(likeness.group, name="likeness")
     program.add_typer(audit.group, name="audit")
     program.add_typer(credit.group, name="credit")
+    program.add_typer(wins.group, name="wins")
     return program
 
 

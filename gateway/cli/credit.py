@@ -1,4 +1,4 @@
-"""`goodgate credit recompute`: what a log comes to, worked out again from its entries alone."""
+"""`goodgate credit`: a log's credit, worked out again from its entries alone; and one's own."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -29,16 +29,16 @@ _COLUMNS = (
     "notes",
 )
 
-group = typer.Typer(no_args_is_help=True, help="Work credit out again (auditors).")
+group = typer.Typer(no_args_is_help=True, help="Work credit out again (auditors), or see your own.")
 
 
 @group.callback()
 def about() -> None:
-    """Work credit out again (auditors)."""
+    """Work credit out again (auditors), or see your own."""
 
 
 @group.command()
-def recompute(  # one argument for each option
+def recompute(  # noqa: PLR0913  # one argument for each option
     context: typer.Context,
     folder: Annotated[
         Path | None, typer.Argument(metavar="FOLDER", help="An export; else see --data.")
@@ -54,6 +54,9 @@ def recompute(  # one argument for each option
         str,
         typer.Option("--as-of", metavar="2026-11-01", help="A moment; else the newest entry's."),
     ] = "",
+    entries: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Only the first N entries; else all.")
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """
@@ -85,11 +88,31 @@ def recompute(  # one argument for each option
     if report.first is not None:
         terminal.say_error(f"nothing was worked out, the log is wrong: {report.first.what}")
         return 1
-    found = stated(source, report.size, moment)
+    size = report.size if entries is None else entries
+    if size > report.size:
+        raise terminal.WrongUse(f"there are {report.size:,} entries, not {size:,}")
+    found = stated(source, report.size, moment, size)
     if as_json:
         print(found.encoded().decode())
     else:
-        _print(found, f"{report.size:,} entries, root {report.root}")
+        _print(found, f"the first {size:,} of {report.size:,} entries, root {report.root}")
+    return 0
+
+
+@group.command()
+def mine(context: typer.Context, *, as_json: AsJson = False) -> int:
+    """
+    Show the tasks you made calls for, and what came of them. Nobody else sees this of you.
+
+    Credit is of a task's root, and shared by all who worked on it.
+    """
+    found = Desk.of(context).remote().ask("GET", "/api/credit/mine")
+    if as_json:
+        terminal.as_json(found)
+    elif not found["rows"]:
+        terminal.say("you made no calls for a task yet")
+    else:
+        terminal.records(list(found["rows"][0]), found["rows"])
     return 0
 
 

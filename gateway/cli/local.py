@@ -33,9 +33,9 @@ from gateway.web.api_terms import Api, Ask, Caller, Document
 from gateway.web.api_terms import Registry as ApiRegistry
 
 _OF_THE_LEDGER = ("/api/audit/", "/api/decisions", "/api/log/", "/api/receipts/")
-_TEAMS = "/api/audit/unlinked"
-"""Of these the one that has to know how many people a team has."""
-_ENTRIES = ("GET", "/api/audit/entries")
+_OF_BOTH = ("/api/audit/unlinked", "/api/audit/report", "/api/audit/meter", "/api/wins")
+"""What has to know teams or tasks too; where a folder has none, nothing is known of them."""
+_REVEALS = frozenset((("GET", "/api/audit/entries"), ("GET", "/api/audit/report")))
 _CHANGES = frozenset(
     (
         ("POST", "/api/audit/erase"),
@@ -117,20 +117,20 @@ class Local:
     def _changes(self, route: tuple[str, str], ask: Ask) -> bool:
         """Return whether the ledger is written as a server writes it."""
         # Beside a folder's server a reveal has a way of its own into the ledger (`_Offline`).
-        reveals = bool(self._where.database) and route == _ENTRIES and "reveal" in ask.query
+        reveals = bool(self._where.database) and route in _REVEALS and "reveal" in ask.query
         return reveals or route in _CHANGES
 
     def _registry(self, route: tuple[str, str]) -> Registry:
         method, path = route
-        if path.startswith(_OF_THE_LEDGER) and path != _TEAMS:
+        if path.startswith(_OF_THE_LEDGER) and path not in _OF_BOTH:
             return MemoryRegistry()  # the ledger alone is asked, and no file is made by asking
         if self._where.database:
             from gateway.stores.postgres import registry as database  # noqa: PLC0415  # no driver else
 
             return database.Registry.open(self._where.database)
         folder = self._folder()
-        if path == _TEAMS and not (folder / sqlite_registry.FILE).exists():
-            return MemoryRegistry()  # how many a team has is not known: few
+        if path in _OF_BOTH and not (folder / sqlite_registry.FILE).exists():
+            return MemoryRegistry()
         return sqlite_registry.Registry.open(folder, create=method == "POST")
 
     def _folder(self) -> Path:

@@ -55,7 +55,12 @@ def say_error(text: object) -> None:
 
 def as_json(value: object) -> None:
     """Print a value as JSON, in ASCII: it survives every pipe."""
-    print(json.dumps(value, indent=2))
+    print(json_text(value), end="")
+
+
+def json_text(value: object) -> str:
+    """Return a value as lines of JSON."""
+    return json.dumps(value, indent=2) + "\n"
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

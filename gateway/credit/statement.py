@@ -31,6 +31,12 @@ class RootCredit(Struct, frozen=True, kw_only=True):
     settled: Decimal = Decimal(0)
     reversed: Decimal = Decimal(0)
     """What was undone would come to; no part of the others."""
+    since_us: tuple[int, ...] = ()
+    """When the gateway learnt of each acceptance that stands, one for each of its tasks."""
+    settle_days: int = 0
+    """How long an acceptance of it is provisional."""
+    tasks: int = 0
+    """Its tasks that share its worth, were worked on, or were said to have come to something."""
     calls: int = 0
     cost_nano_usd: int = 0
     thin: bool = False
@@ -111,10 +117,12 @@ def _scored(
     full = EXACT.multiply(value, phi(x, found.parameters.saturation))
     hold_us = found.parameters.settle_days * DAY_US
     parts = dict.fromkeys(("provisional", "settled", "reversed"), Decimal(0))
+    since_us: list[int] = []
     for task_id, weight in found.weights.items():
         events = root.events.get(task_id, ())
         stands = standing(events)
         if stands.since_us is not None:
+            since_us.append(stands.since_us)
             parts["settled" if as_of_us >= stands.since_us + hold_us else "provisional"] += weight
         elif any(each.kind == "accepted" for each in events):
             parts["reversed"] += weight
@@ -127,6 +135,9 @@ def _scored(
         accepted=parts["provisional"] + parts["settled"],
         units=x,
         phi=phi(x, found.parameters.saturation),
+        since_us=tuple(sorted(since_us)),
+        settle_days=found.parameters.settle_days,
+        tasks=len(_tasks(root) | set(found.weights)),
         calls=root.all_calls,
         cost_nano_usd=root.cost_nano_usd,
         thin=root.calls == 1,
@@ -140,10 +151,15 @@ def _without(root_id: str, root: Root, unscored: str) -> RootCredit:
     return RootCredit(
         root_id=root_id,
         units=len(root.units),
+        tasks=len(_tasks(root)),
         calls=root.all_calls,
         cost_nano_usd=root.cost_nano_usd,
         unscored=unscored,
     )
+
+
+def _tasks(root: Root) -> set[str]:
+    return set(root.events) | set(root.newest_us)
 
 
 def _teams(roots: Iterable[RootCredit]) -> tuple[TeamCredit, ...]:

@@ -4,7 +4,8 @@ Credit from a log's files alone: what an auditor works out again on another mach
 Whoever calls this has verified the files before: nothing is checked here but what is read.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Protocol
 
 import msgspec
@@ -23,19 +24,28 @@ class _Source(Protocol):
         ...
 
 
-def stated(source: _Source, size: int, as_of_us: int | None = None) -> credit.Statement:
+def stated(
+    source: _Source, size: int, as_of_us: int | None = None, entries: int | None = None
+) -> credit.Statement:
     """
-    Return the credit of the first `size` entries, as of a moment or of their newest one.
+    Return the credit of a log of `size` entries, or of the first of them.
+
+    As of a moment, or of the newest entry that counts.
 
     Raises:
         ConfigError: entries or a policy are missing, or the policy cannot be loaded.
 
     """
-    folded = credit.recompute(lambda: _leaves(source, size))
+    count = size if entries is None else entries
+
+    def leaves() -> Iterator[ledger.Leaf]:
+        return islice(_leaves(source, size), count)
+
+    folded = credit.recompute(leaves)
     moment = as_of_us
     if moment is None:
-        moment = max((_moment(leaf) for leaf in _leaves(source, size)), default=0)
-    return credit.statement(folded.roots, _parameters(source, size), moment)
+        moment = max(map(_moment, leaves()), default=0)
+    return credit.statement(folded.roots, _parameters(source, leaves()), moment)
 
 
 def _leaves(source: _Source, size: int) -> Iterator[ledger.Leaf]:
@@ -47,10 +57,7 @@ def _leaves(source: _Source, size: int) -> Iterator[ledger.Leaf]:
                 f"{path} is not there: credit needs every entry, so put the exports of retired"
                 " periods into the same folder"
             )
-        for line in tiles.lines(data):
-            leaf = ledger.decode(line)
-            assert not isinstance(leaf, ledger.CostIntent | ledger.CostSettle)
-            yield leaf
+        yield from map(ledger.leaf, tiles.lines(data))
 
 
 def _moment(leaf: ledger.Leaf) -> int:
@@ -61,8 +68,8 @@ def _moment(leaf: ledger.Leaf) -> int:
     return 0
 
 
-def _parameters(source: _Source, size: int) -> Mapping[str, CreditParameters]:
-    named = {leaf.policy for leaf in _leaves(source, size) if isinstance(leaf, ledger.Outcome)}
+def _parameters(source: _Source, leaves: Iterable[ledger.Leaf]) -> Mapping[str, CreditParameters]:
+    named = {leaf.policy for leaf in leaves if isinstance(leaf, ledger.Outcome)}
     found: dict[str, CreditParameters] = {}
     for digest in sorted(named):
         data = source.read(f"policies/{digest.partition(':')[2]}.json")

@@ -1,12 +1,15 @@
 """What reports are made of: a ledger as it is read, whatever keeps it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from gateway import ledger
 from gateway.ledger.hours import HourKey, HourSum
 from gateway.ledger.rollups import RollupSum
 from gateway.ledger.series import LogName
+
+if TYPE_CHECKING:  # a developer's command passes through here, and folds nothing
+    from gateway.credit import Folded
 
 Row: TypeAlias = dict[str, Any]
 
@@ -20,6 +23,10 @@ class Calls(Protocol):
 
     def cost_hours(self, query: ledger.Query) -> list[tuple[HourKey, HourSum]]:
         """Return unlinked cost by hour, newest first."""
+        ...
+
+    def workers(self) -> Mapping[str, Collection[str]]:
+        """Return the commitments of those who made calls, by root; not of retired periods."""
         ...
 
     def persons(self) -> Mapping[str, str]:
@@ -42,6 +49,18 @@ class Sums(Protocol):
 
     def rule_usage(self, query: ledger.Query) -> Sequence[tuple[tuple[str, str, str], int]]:
         """Return how many calls each rule had a say in, by rule, team and decision."""
+        ...
+
+
+class Outcomes(Protocol):
+    """What came of tasks, and what that is worth."""
+
+    def credit(self) -> "Folded":
+        """Return the fold of credit over all leaves that are in order."""
+        ...
+
+    def outcomes(self) -> Sequence[tuple[int, ledger.Outcome]]:
+        """Return the outcomes that were not retired, with their indexes, in order."""
         ...
 
 
@@ -81,5 +100,5 @@ class Log(Protocol):
         ...
 
 
-class Store(Calls, Sums, Log, Protocol):
+class Store(Calls, Sums, Outcomes, Log, Protocol):
     """All of it."""

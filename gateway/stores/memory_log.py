@@ -110,6 +110,23 @@ class MemoryLog:
         roots = credit.recompute(lambda: self._leaves).roots
         return credit.Folded(size=self.size(), checkpoint=self.checkpoint(), roots=roots)
 
+    def outcomes(self) -> list[tuple[int, ledger.Outcome]]:
+        """Return the outcomes that were not retired, with their indexes, in order."""
+        found = enumerate(self._leaves)
+        return [
+            (at, leaf)
+            for at, leaf in found
+            if isinstance(leaf, ledger.Outcome) and at >= self._retired
+        ]
+
+    def workers(self) -> dict[str, set[str]]:
+        """Return the commitments of those who made calls, by root."""
+        found: dict[str, set[str]] = {}
+        for row in self._calls.values():
+            if row.decision != "refused":
+                found.setdefault(row.root_id, set()).add(row.principal)
+        return found
+
     def clashes(self) -> list[tuple[str, bytes]]:
         """Return the records that were set aside, each with the reason."""
         return list(self._clashes)

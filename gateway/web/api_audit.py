@@ -54,7 +54,7 @@ async def entries(api: Api, ask: Ask) -> list[dict[str, Any]]:
     query = query_of(ask, (*_FILTERS, "reveal"))
     wanted, reason = _wanted(query, api.clock()), query.get("reveal")
     if reason is not None:
-        await _record_reveal(api, ask.caller, reason, query)
+        await record_reveal(api, ask.caller, reason, query)
     # Reading may take a while, and calls are being served meanwhile.
     return await asyncio.to_thread(
         reports.entries,
@@ -116,10 +116,11 @@ def _wanted(query: Mapping[str, str], now: float) -> ledger.Query:
     )
 
 
-async def _record_reveal(api: Api, caller: Caller, reason: str, query: Mapping[str, str]) -> None:
+async def record_reveal(api: Api, caller: Caller, reason: str, query: Mapping[str, str]) -> None:
+    """Record that somebody is shown names, durably; raises NotAllowed, InvalidRequest."""
     caller.need("reveal", "names are shown to auditors only; ask one")
     reason = reason_of(reason, "a reveal")
-    filters: dict[str, object] = {name: query[name] for name in _FILTERS if name in query}
+    filters: dict[str, object] = {name: query[name] for name in query if name != "reveal"}
     if "principal" in query:
         # A leaf is never changed, so a name in it could never be erased: commitments stand for it.
         held = await asyncio.to_thread(api.reading.commitments, query["principal"])

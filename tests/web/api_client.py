@@ -54,7 +54,9 @@ class Book:
     ) -> list[dict[str, Any]]:
         """Return three entries of two people, and note that somebody looked."""
         self.events.append(("read", query, people))
-        return [{"index": n, "principal": name} for n, name in enumerate(("c1", "c2", "c3"))]
+        names = enumerate(("c1", "c2", "c3"))
+        of = {"root_id": "PROJ-1", "cost_usd": None}
+        return [{"index": n, "principal": name} | of for n, name in names]
 
     def cost_hours(self, query: ledger.Query) -> list[tuple[HourKey, HourSum]]:
         """Return one row, and note that somebody looked."""

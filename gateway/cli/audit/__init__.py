@@ -6,6 +6,7 @@ from gateway.cli.audit.erase import erase
 from gateway.cli.audit.export import export
 from gateway.cli.audit.query import query
 from gateway.cli.audit.receipt import receipt
+from gateway.cli.audit.report import meter, report
 from gateway.cli.audit.retire import retire
 from gateway.cli.audit.rotate import key, rotate_key
 from gateway.cli.audit.usage import usage
@@ -22,6 +23,8 @@ def about() -> None:
 
 group.command()(query)
 group.command()(usage)
+group.command()(report)
+group.command()(meter)
 group.command()(receipt)
 group.command()(export)
 group.command()(verify)

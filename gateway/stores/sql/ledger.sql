@@ -252,6 +252,12 @@ SELECT root_id, packed FROM credit_root ORDER BY root_id
 INSERT INTO credit_root (root_id, packed) VALUES (?, ?)
 ON CONFLICT (root_id) DO UPDATE SET packed = excluded.packed
 
+-- name: outcomes
+SELECT leaf_index FROM other_leaf WHERE kind = 'outcome' AND leaf_index >= ? ORDER BY leaf_index
+
+-- name: workers
+SELECT DISTINCT root_id, principal FROM entry WHERE decision <> 'refused'
+
 -- name: calls_of_root
 SELECT index_intent, index_settle FROM entry WHERE root_id = ?1 AND root_id <> task_id
 UNION ALL

@@ -342,6 +342,12 @@ INSERT INTO ledger_credit_root (root_id, packed)
 SELECT * FROM unnest(%s::text[], %s::bytea[])
 ON CONFLICT (root_id) DO UPDATE SET packed = excluded.packed
 
+-- name: outcomes
+SELECT leaf_index FROM ledger_other WHERE kind = 'outcome' AND leaf_index >= %s ORDER BY leaf_index
+
+-- name: workers
+SELECT DISTINCT root_id, principal FROM ledger_call WHERE decision <> 'refused'
+
 -- name: calls_of_root
 SELECT index_intent, index_settle FROM ledger_call WHERE root_id = %s
 

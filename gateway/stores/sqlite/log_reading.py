@@ -132,6 +132,25 @@ class LogReading:
             roots = {root_id: credit.unpack(packed) for root_id, packed in rows}
         return credit.Folded(size=log.size, checkpoint=notes[0][1] if notes else "", roots=roots)
 
+    def outcomes(self) -> list[tuple[int, ledger.Outcome]]:
+        """Return the outcomes that were not retired, with their indexes, in order."""
+        with self._snapshot() as (connection, log):
+            places = [at for (at,) in connection.execute(SQL["outcomes"], (log.retired,))]
+            lines = leaves.some(connection, places)
+        return [
+            (at, found)
+            for at in places
+            if isinstance(found := ledger.leaf(lines[at]), ledger.Outcome)
+        ]
+
+    def workers(self) -> dict[str, set[str]]:
+        """Return the commitments of those who made calls, by root."""
+        found: dict[str, set[str]] = {}
+        with self._snapshot() as (connection, _):
+            for root_id, principal in connection.execute(SQL["workers"]):
+                found.setdefault(root_id, set()).add(principal)
+        return found
+
     def clashes(self) -> list[tuple[str, bytes]]:
         """Return the records that were set aside, each with the reason."""
         with self._snapshot() as (connection, _):

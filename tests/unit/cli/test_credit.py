@@ -50,6 +50,18 @@ def written(folder: Path, files: Folder) -> str:
     return str(folder)
 
 
+def test_the_first_entries_alone_can_be_asked_for(run: Command, tmp_path: Path) -> None:
+    """As they were when a report was made of them."""
+    export = written(tmp_path, log(*WORK).folder())
+    given = ("credit", "recompute", export, "--key", KEY, "--json", "--entries")
+    code, out, _ = run(*given, "6")
+    assert code == 0
+    assert [each["root_id"] for each in json.loads(out)["roots"]] == ["PAY-1"]
+    code, _, err = run(*given, "9")
+    assert code == 2
+    assert "there are 8 entries" in err
+
+
 def test_credit_is_worked_out_again_from_an_export(run: Command, tmp_path: Path) -> None:
     export = written(tmp_path, log(*WORK).folder())
     code, out, err = run("credit", "recompute", export, "--key", KEY, "--as-of", "2026-12-24")
@@ -67,7 +79,7 @@ def test_credit_is_worked_out_again_from_an_export(run: Command, tmp_path: Path)
         "credit settled 0.864664716763, provisional 0, reversed 0;"
         " 1.0000 USD for all calls of 2 roots"
     )
-    assert lines[4].startswith("from 8 entries, root ")
+    assert lines[4].startswith("from the first 8 of 8 entries, root ")
 
 
 def test_json_is_the_same_bytes_for_the_same_moment(run: Command, tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from tests.stores.ledgers import (
     settle,
 )
 
-
 STAMP = {"replica": "r1", "replica_seq": 7}
 JUDGED = {
     "attempt_id": "a",
