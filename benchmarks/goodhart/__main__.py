@@ -1,0 +1,118 @@
+"""
+GoodhartBench: how far each way of counting can be gamed, and how far credit can.
+
+    python -m benchmarks.goodhart                         # the table; writes docs/goodhart.md
+    python -m benchmarks.goodhart --seeds 1 --budgets 3 --only A01,A42 --no-page
+    python -m benchmarks.goodhart --spendlogs logs.jsonl  # a foreign log, scored
+
+Two gateways over one PostgreSQL and one Valkey are started, calls go in over HTTP, trackers'
+messages by signed webhooks, and credit is what `goodgate credit recompute` makes of the ledger.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from benchmarks.goodhart import adaptive, page, spendlogs, table, trial
+from benchmarks.goodhart.adaptive import Course
+from benchmarks.goodhart.attacks import ATTACKS
+from benchmarks.goodhart.stage import OPEN, Stage
+from benchmarks.goodhart.trial import Read
+
+PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "goodhart.md"
+SHIPPED_SEEDS: Final = 8
+STEPS: Final = 200
+PER_STEP: Final = 8
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measure, print, and write the page; 1 when credit rose by more than it may."""
+    options = _parser().parse_args(argv)
+    if options.spendlogs:
+        return _score(options.spendlogs, options.accepted.split(",") if options.accepted else ())
+    reads, courses = _measured(options)
+    made, suffered = table.rows(reads), table.honest(reads)
+    print(table.text(made, suffered))
+    for course in courses:
+        print(page.course(course))
+    if not options.no_page:
+        page.write(PAGE, made, suffered, page.Beside(courses, reads, _shipped()), options)
+    return int(bool(table.failed(made)))
+
+
+def _measured(options: argparse.Namespace) -> tuple[list[Read], list[Course]]:
+    """Try everything; each seed has gateways of its own, so that no ledger grows too long."""
+    began = time.monotonic()
+    attacks = trial.chosen([each for each in options.only.split(",") if each])
+    reads: list[Read] = []
+    courses: list[Course] = []
+    for seed in range(options.seeds):
+        some = trial.trials([seed], attacks, options.budgets)
+        if seed < options.deep_seeds:
+            novel = [each for each in attacks if each.of == "novel text"]
+            deep = trial.trials([seed], novel, options.deep_budgets)[1:]
+            some += [each for each in deep if each.budget not in options.budgets]
+        with _stage() as stage:
+            reads += trial.run(stage, some)
+            if seed < options.adaptive:
+                courses.append(adaptive.run(stage, seed=seed, steps=STEPS, per_step=PER_STEP))
+        print(f"seed {seed}: {len(some)} trials, {time.monotonic() - began:.0f} s", file=sys.stderr)
+    return reads, courses
+
+
+@contextmanager
+def _stage(policy: str = OPEN) -> Generator[Stage]:
+    """Yield gateways that run, in a folder of their own."""
+    with (
+        tempfile.TemporaryDirectory(prefix="goodhart-") as folder,
+        Stage(Path(folder), policy=policy) as stage,
+    ):
+        yield stage
+
+
+def _shipped() -> str:
+    """Return what the shipped policy does to honest work, in a sentence."""
+    policy = (PAGE.parents[1] / "policies" / "default.yaml").read_text("utf-8")
+    with _stage(policy) as stage:
+        reads = trial.run(stage, trial.trials(range(SHIPPED_SEEDS), [], []))
+    blocked, calls = sum(each.blocked for each in reads), sum(each.calls for each in reads)
+    return (
+        f"Under the shipped policy, limits and all, {blocked} of {calls} honest calls were blocked."
+    )
+
+
+def _score(path: Path, accepted: Sequence[str]) -> int:
+    try:
+        found = spendlogs.scored(path, accepted)
+    except (OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(spendlogs.text(found))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="benchmarks.goodhart", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=12)
+    parser.add_argument("--budgets", type=_numbers, default=[2, 20], metavar="2,20")
+    parser.add_argument("--deep-seeds", type=int, default=2, help="with the deep budgets too")
+    parser.add_argument("--deep-budgets", type=_numbers, default=[5, 100], metavar="5,100")
+    parser.add_argument("--adaptive", type=int, default=2, help="seeds on which one learns")
+    parser.add_argument("--only", default="", metavar="A01,A42", help=f"of {', '.join(ATTACKS)}")
+    parser.add_argument("--no-page", action="store_true", help="leave docs/goodhart.md as it is")
+    parser.add_argument("--spendlogs", type=Path, metavar="FILE", help="score a log of LiteLLM's")
+    parser.add_argument("--accepted", default="", metavar="PAY-1,PAY-2", help="tasks, for a log")
+    return parser
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(each) for each in text.split(",") if each]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
