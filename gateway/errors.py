@@ -148,6 +148,13 @@ class WebhookRefused(GatewayError):
     status = 401
 
 
+class TrackerUnavailable(GatewayError):
+    """A tracker cannot be asked now, or does not answer as it should."""
+
+    code = "tracker_unavailable"
+    status = 503
+
+
 class RegistryUnavailable(GatewayError):
     """The file with the keys and the catalogue cannot be read or written now."""
 

@@ -21,7 +21,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from gateway import __version__, ledger, likeness, metering, settings, sharing, tasks
-from gateway.app import budgets, demo, gauges, sources, stores, tracking
+from gateway.app import budgets, demo, gauges, sources, stores, syncing, tracking
 from gateway.app.reloading import Reloader
 from gateway.errors import ConfigError, LedgerUnavailable, RegistryUnavailable
 from gateway.ledger.pseudonyms import Weekly
@@ -30,7 +30,7 @@ from gateway.pipeline import Gateway
 from gateway.ports import Outside
 from gateway.repeats import Repeats
 from gateway.stores import memory, secrets
-from gateway.upstream import Providers
+from gateway.upstream import Providers, tracker_pages
 from gateway.web import api, ingress, site, webhooks
 from gateway.web.metrics import Exposition, Tally
 
@@ -78,7 +78,7 @@ class Application:
         self._seeding = budgets.Seeding(self.quotas, self.ledger, clock)
         self.tally = Tally()
         self.pepper = pepper
-        self.tracking = self._track()
+        self.tracking, self.syncing = self._track()
         self.upstream, self.deployment = Providers(found.deployment), found.deployment
         self._jobs: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -123,6 +123,7 @@ class Application:
             new_id=new_id,
             reload=self.reloader.reload,
             status=self.status,
+            syncs=self.syncing,
             signers=lambda: own.signers(self.ledger.reading.log().origin),
         )
         elsewhere = site.build(
@@ -140,8 +141,8 @@ class Application:
             body_bytes_max=options.body_bytes_max,
         )
 
-    def _track(self) -> tracking.Tracking:
-        return tracking.Tracking(
+    def _track(self) -> tuple[tracking.Tracking, syncing.Syncing]:
+        made = tracking.Tracking(
             tracking.Around(
                 registry=self.registry,
                 outbox=self.outbox,
@@ -152,6 +153,16 @@ class Application:
                 clock=clock,
             )
         )
+        syncs = syncing.Syncing(
+            syncing.Around(
+                trackers=lambda: self.deployment.trackers,
+                take=made.take,
+                outbox=self.outbox,
+                fetch=tracker_pages.fetch,
+                clock=clock,
+            )
+        )
+        return made, syncs
 
     def _webhooks(self) -> webhooks.Webhooks:
         return webhooks.Webhooks(
@@ -235,6 +246,7 @@ class Application:
         try:
             yield
         finally:
+            await self.syncing.stop()
             for job in list(self._jobs):
                 job.cancel()
             await asyncio.gather(*self._jobs, return_exceptions=True)

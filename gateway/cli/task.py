@@ -1,5 +1,6 @@
 """`goodgate task`: what a key is working on, and the catalogue of what there is."""
 
+import time
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ group = typer.Typer(no_args_is_help=True, help="Start, stop, list and import tas
 
 TaskId = Annotated[str, typer.Argument(metavar="ID", help="The task, such as PROJ-123.")]
 _COLUMNS = ("id", "title", "status", "team", "root", "value", "problem")
+_LOOK_S = 0.5
 FILE_BYTES_MAX = 50 * 1024 * 1024
 
 
@@ -70,6 +72,48 @@ def stop(context: typer.Context, *, as_json: AsJson = False) -> int:
     else:
         print("no task was active")
     return 0
+
+
+@group.command()
+def sync(
+    context: typer.Context,
+    tracker: Annotated[str, typer.Argument(metavar="TRACKER", help="As goodgate.yaml names it.")],
+    *,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Until it is finished.")] = True,
+    as_json: AsJson = False,
+) -> int:
+    """
+    Have the gateway read a tracker's tasks, and what came of them, page by page (admins).
+
+    \b
+    goodgate task sync forge
+
+    What has not changed since last time is not read again; limits of the tracker are waited for.
+    Whoever leaves does not stop it. Exit code 1: it ended before all was read.
+    """  # noqa: D301  # \b is typer's mark for "do not re-wrap", not an escape
+    from gateway.cli.audit import copying  # noqa: PLC0415  # no other command here waits so long
+
+    remote = Desk.of(context).remote()
+    found = remote.ask("POST", "/api/tasks/sync", body={"tracker": tracker})
+    with copying.bar(f"Syncing {tracker}") as shown:
+        step = copying.on(shown)
+        while wait and found["state"] in ("running", "waiting"):
+            step(found["finished"], found["projects"])
+            time.sleep(_LOOK_S)
+            found = remote.ask("GET", "/api/tasks/sync")[tracker]
+    if as_json:
+        terminal.as_json(found)
+    else:
+        print(
+            f"{tracker}: {found['state']}; {found['pages']} pages ({found['unchanged']} unchanged),"
+            f" {found['tasks']} tasks, {found['outcomes']} outcomes"
+        )
+        if found["waiting_until"]:
+            until = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(found["waiting_until"]))
+            terminal.say(f"the tracker's limit holds until {until}")
+        if found["error"]:
+            terminal.say_error(found["error"])
+    return int(found["state"] == "failed")
 
 
 @group.command()

@@ -125,7 +125,7 @@ def _sum(group: Mapping[str, Any]) -> str:
     tasks = "1 task" if group["tasks"] == 1 else f"{group['tasks']} tasks"
     return (
         f"{tasks} for {group['cost_usd']} USD ({group['cost_per_task']} each, {group['calls']}"
-        f" calls), {group['median_hours']:g} hours by the median"
+        f" calls), median {group['median_hours']:g} hours"
     )
 
 

@@ -6,9 +6,10 @@ A tracker without a secret would be anybody, so one without is no tracker: nothi
 
 import binascii
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, Literal, TypeAlias, cast
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -22,7 +23,14 @@ SECRET_BYTES_MIN: Final = 16
 STALE_S_MAX: Final = Decimal(366 * 86_400)
 
 _KINDS: Final = ("github", "gitlab", "jira", "linear", "standard")
-_KEYS: Final = ("kind", "secret", "previous_secret", "team", "stale_after_s")
+_KEYS: Final = (
+    *("kind", "secret", "previous_secret", "team", "stale_after_s"),
+    *("api_key", "base_url", "projects"),
+)
+_BASE_URLS: Final[Mapping[str, str]] = {"github": "https://api.github.com"}
+"""Where the kinds that can be asked are asked, unless goodgate.yaml says otherwise."""
+_PROJECT: Final = re.compile(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}")
+_LOOPBACK: Final = frozenset(("127.0.0.1", "localhost", "::1"))
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ENCODED: Final = "whsec_"
 
@@ -40,6 +48,12 @@ class Tracker(Struct, frozen=True, kw_only=True):
     """Owns what the tracker brings and gives no team."""
     stale_after_s: float = 0.0
     """After how long a silence its tasks are stale; 0: never, for it may have nothing to tell."""
+    api_key: str = ""
+    """What a sync asks it with; empty: as anybody."""
+    base_url: str = ""
+    """Where a sync asks it, without a slash at the end."""
+    projects: tuple[str, ...] = ()
+    """What a sync reads: `acme/web`."""
 
     def __repr__(self) -> str:
         """Show which it is, and no secret."""
@@ -70,7 +84,11 @@ def tracker(name: str, node: Node, reading: Reading) -> Tracker:
     stale_after_s = fields.decimal("stale_after_s", Decimal(0)) or Decimal(0)
     if not 0 <= stale_after_s <= STALE_S_MAX:
         fields.expected("stale_after_s", f"seconds, from 0 to {STALE_S_MAX}")
+    projects = _projects(fields, kind)
     return Tracker(
+        api_key=reading.secret(fields, "api_key") if "api_key" in fields.items else "",
+        base_url=_base_url(fields, kind),
+        projects=projects,
         name=name,
         kind=cast("Kind", kind),  # or a problem was noted, and nothing starts
         secret=_secret(fields, "secret", reading),
@@ -78,6 +96,31 @@ def tracker(name: str, node: Node, reading: Reading) -> Tracker:
         team=fields.text("team"),
         stale_after_s=float(stale_after_s),
     )
+
+
+def _projects(fields: Fields, kind: str) -> tuple[str, ...]:
+    node = fields.items.get("projects")
+    if node is None:
+        return ()
+    if kind not in _BASE_URLS:
+        can = ", ".join(sorted(_BASE_URLS))
+        fields.expected("projects", f"no projects here: {can} can be asked, others tell by webhook")
+        return ()
+    found = _texts(node, "projects", fields)
+    if not all(map(_PROJECT.fullmatch, found)):
+        fields.expected("projects", "names such as acme/web")
+    return found
+
+
+def _base_url(fields: Fields, kind: str) -> str:
+    text = fields.text("base_url") or _BASE_URLS.get(kind, "")
+    parts = urlsplit(text)
+    is_plain = parts.scheme == "https" or parts.hostname in _LOOPBACK
+    if text and not (is_plain and parts.hostname and not parts.query and not parts.username):
+        fields.expected(
+            "base_url", "an https address without a query, as https://git.acme.test/api/v3"
+        )
+    return text.rstrip("/")
 
 
 def people(

@@ -16,6 +16,7 @@ from gateway.web import (
     api_log,
     api_replay,
     api_status,
+    api_sync,
     api_tasks,
 )
 from gateway.web.api_terms import Api, Ask, Caller, Operation
@@ -23,6 +24,8 @@ from gateway.web.api_terms import Api, Ask, Caller, Operation
 ROUTES: Mapping[tuple[str, str], str] = {
     ("GET", "/api/whoami"): "call",
     ("GET", "/api/tasks"): "tasks",
+    ("GET", "/api/tasks/sync"): "catalogue",
+    ("POST", "/api/tasks/sync"): "catalogue",
     ("GET", "/api/tasks/{id}"): "tasks",
     ("POST", "/api/tasks/start"): "tasks",
     ("POST", "/api/tasks/stop"): "tasks",
@@ -58,6 +61,8 @@ ROUTES: Mapping[tuple[str, str], str] = {
 OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ("GET", "/api/whoami"): api_status.whoami,
     ("GET", "/api/tasks"): api_tasks.listing,
+    ("GET", "/api/tasks/sync"): api_sync.status,
+    ("POST", "/api/tasks/sync"): api_sync.start,
     ("GET", "/api/tasks/{id}"): api_tasks.one,
     ("POST", "/api/tasks/start"): api_tasks.start,
     ("POST", "/api/tasks/stop"): api_tasks.stop,

@@ -166,6 +166,18 @@ class Decisions(Protocol):
         ...
 
 
+class Syncs(Protocol):
+    """Syncs with trackers."""
+
+    def start(self, name: str) -> dict[str, Any]:
+        """Begin one unless it runs; raises InvalidRequest when the tracker cannot be asked."""
+        ...
+
+    def status(self) -> dict[str, Any]:
+        """Return how far each is, or how it ended, by tracker."""
+        ...
+
+
 class Api(Struct, frozen=True, kw_only=True):
     """What the operations need of the program around them."""
 
@@ -191,6 +203,8 @@ class Api(Struct, frozen=True, kw_only=True):
     """Load policies and providers again; returns the digest now in force."""
     status: Callable[[], Mapping[str, Any]]
     """What `/health/ready` says: version, policy, prices_as_of, …"""
+    syncs: Syncs | None = None
+    """None: no server is asked."""
     signers: Callable[[], Sequence[notes.Signer]] = list
     """What signs or has signed in the log's name, as far as its keys are here; the last first."""
 

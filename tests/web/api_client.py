@@ -73,6 +73,22 @@ class Book:
         return frozenset(each for each, name in self.persons().items() if name == principal)
 
 
+class Syncs:
+    """Syncs that are done as soon as they are asked for."""
+
+    def __init__(self) -> None:
+        self.done: dict[str, Any] = {}
+
+    def start(self, name: str) -> dict[str, Any]:
+        """Note which tracker was asked for."""
+        self.done[name] = {"tracker": name, "state": "done"}
+        return dict(self.done[name])
+
+    def status(self) -> dict[str, Any]:
+        """Return what was asked for."""
+        return self.done
+
+
 class DecisionLog:
     """Decisions by request id, those still in memory apart; and files of policies by digest."""
 
@@ -143,6 +159,7 @@ class World:
             reload=self._reload,
             status=lambda: {"version": "1", "policy": "sha256:p", "prices_as_of": "2026-11-01"},
             signers=lambda: self.signers,
+            syncs=Syncs(),
         )
         self.app = Starlette(routes=api.routes(context))
         self.keys: dict[str, str] = {}

@@ -22,6 +22,7 @@ BODIES: dict[tuple[str, str], object] = {
     ("POST", "/api/tasks/start"): {"task": "PROJ-2"},
     ("POST", "/api/tasks/token"): {"task": "PROJ-2"},
     ("POST", "/api/tasks/import"): b"tasks: []\n",
+    ("POST", "/api/tasks/sync"): {"tracker": "forge"},
     ("POST", "/api/keys"): {"principal": "dora", "team": "search"},
     ("POST", "/api/audit/erase"): {"principal": "alice", "reason": "request 7"},
     ("POST", "/api/audit/retire"): {"size": 256},

@@ -8,7 +8,8 @@ its very bytes, and whether its id was seen before is for the store to say.
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from gateway.tasks.trackers import github, gitlab, jira, linear, standard
+from gateway.tasks.trackers import github, github_pages, gitlab, jira, linear, standard
+from gateway.tasks.trackers.paging import Sync
 from gateway.values import Delivery
 
 
@@ -36,3 +37,17 @@ READERS: Final[Mapping[str, Reader]] = {
     "standard": standard.read,
 }
 """By the kind of tracker."""
+
+
+class Syncer(Protocol):
+    """Says what to ask for, page by page; raises WebhookRefused when a page is none."""
+
+    def __call__(self, project: str, places: Mapping[str, str]) -> Sync:
+        """Yield the steps of a sync; `places` are what was kept of the last one."""
+        ...
+
+
+SYNCERS: Final[Mapping[str, Syncer]] = {"github": github_pages.sync}
+"""By the kind of tracker: those that can be asked, and not only tell."""
+KEPT: Final = ("issues", "pulls", "events")
+"""What places are kept of, by project."""

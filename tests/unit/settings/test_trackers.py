@@ -57,6 +57,49 @@ def test_every_setting_of_a_tracker_is_read(tmp_path: Path) -> None:
     assert SECRET not in repr(found) + str(jira.__rich_repr__())
 
 
+ASKED = """
+trackers:
+  forge:
+    kind: github
+    secret: "${HOOK}"
+    api_key: "${OLD}"
+    projects: [acme/web, acme/app]
+  own: {kind: github, secret: "${HOOK}", projects: acme/web, base_url: "https://git.acme.test/api/v3/"}
+  hooks: {kind: jira, secret: "${HOOK}"}
+"""
+
+
+def test_a_tracker_that_can_be_asked_says_where_and_for_what(tmp_path: Path) -> None:
+    found = read(tmp_path, ASKED).trackers
+    assert (found["forge"].base_url, found["forge"].api_key) == (
+        "https://api.github.com",
+        ENVIRON["OLD"],
+    )
+    assert found["forge"].projects == ("acme/web", "acme/app")
+    assert (found["own"].base_url, found["own"].projects) == (
+        "https://git.acme.test/api/v3",
+        ("acme/web",),
+    )
+    assert (found["hooks"].base_url, found["hooks"].projects) == ("", ())
+    assert ENVIRON["OLD"] not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ("kind: jira, projects: acme/web", "github can be asked"),
+        ("kind: github, projects: acme", "names such as acme/web"),
+        ("kind: github, projects: acme/web/../x", "names such as acme/web"),
+        ('kind: github, base_url: "http://git.acme.test"', "an https address"),
+        ('kind: github, base_url: "https://ann:pw@git.acme.test"', "an https address"),
+        ('kind: github, base_url: "https://git.acme.test?x=1"', "an https address"),
+    ],
+)
+def test_what_a_sync_cannot_ask_is_told(tmp_path: Path, fields: str, said: str) -> None:
+    text = f'trackers: {{forge: {{secret: "${{HOOK}}", {fields}}}}}\n'
+    assert said in refused(tmp_path, text)
+
+
 def test_people_are_known_by_handle_and_by_address(tmp_path: Path) -> None:
     people = read(tmp_path, GOOD).people
 
