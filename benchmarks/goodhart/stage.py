@@ -83,9 +83,12 @@ class Stage:
         urls = [gateway.url for gateway in self.gateways]
         return Door(urls=urls, keys=self.keys, tracker=TRACKER, secret=SECRET)
 
-    def bring(self, scenes: Sequence[Scene]) -> None:
-        """Import the tasks of some scenes."""
+    def bring(self, scenes: Sequence[Scene], weights: Mapping[str, str] | None = None) -> None:
+        """Import the tasks of some scenes; `weights` are set for some of them."""
         tasks = [_row(piece) for scene in scenes for piece in scene.pieces]
+        for task in tasks:
+            if task["id"] in (weights or {}):
+                task["weight"] = (weights or {})[task["id"]]
         file = self._folder / "tasks.json"
         file.write_text(json.dumps({"tasks": tasks}))
         self.command("task", "import", str(file))

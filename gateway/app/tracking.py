@@ -26,6 +26,8 @@ log = logging.getLogger("goodgate.tracking")
 
 TELL_S: Final = 2.0
 """How often the outbox is looked at without being asked to."""
+REVALUE_S: Final = 30.0
+"""All roots that were ever valued are looked at no more often, however often tasks change."""
 LATE_S: Final = 20.0
 """What waited longer may have been appended by a process that ended before it could say so."""
 FORGET_S: Final = 30 * 86_400.0
@@ -106,6 +108,8 @@ class Tracking:
         self._taking, self._telling = asyncio.Lock(), asyncio.Lock()
         self._job: asyncio.Task[int] | None = None
         self._began = around.clock()
+        self._valued, self._valued_at = "", -REVALUE_S
+        """Digest of the catalogue that roots were valued by last, and when that was."""
 
     async def take(self, tracker: Tracker, delivery: Delivery) -> bool:
         """
@@ -164,6 +168,7 @@ class Tracking:
         )
 
     async def _chores(self) -> None:
+        await self._revalue_if_changed()
         await self.tell()
         stale = await asyncio.to_thread(self.stale)
         if stale != self._around.registry.tasks.stale_trackers:
@@ -171,6 +176,13 @@ class Tracking:
                 log.warning("tracker %s was not heard of for too long: its tasks are stale", name)
             self._around.registry.tasks.stale_trackers = stale
         await asyncio.to_thread(self._around.outbox.forget, self._around.clock() - FORGET_S)
+
+    async def _revalue_if_changed(self) -> None:
+        """Tell what roots are worth after the catalogue was imported, or followed elsewhere."""
+        digest, now = self._around.registry.tasks.digest, self._around.clock()
+        if digest != self._valued and now >= self._valued_at + REVALUE_S:
+            await self.revalue()
+            self._valued, self._valued_at = digest, now
 
     async def _tell(self) -> int:
         around, count = self._around, 0

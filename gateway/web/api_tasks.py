@@ -8,7 +8,7 @@ learn no more than of one that does not exist.
 import asyncio
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from gateway import tasks
 from gateway.errors import InvalidRequest, TaskClosed, TaskNotYours, TaskUnknown
@@ -112,7 +112,7 @@ async def take_in(api: Api, ask: Ask) -> dict[str, Any]:
             f"{name} is not UTF-8 (byte {error.start}): save it as UTF-8"
         ) from None
     # A catalogue may take seconds to take in, and calls are being served meanwhile.
-    count, counts, warnings = await asyncio.to_thread(_take_in, api, name, text)
+    count, counts, warnings = await asyncio.to_thread(_take_in, api, ask.caller, name, text)
     return {
         "file": name,
         "tasks": count,
@@ -123,9 +123,20 @@ async def take_in(api: Api, ask: Ask) -> dict[str, Any]:
     }
 
 
-def _take_in(api: Api, name: str, text: str) -> tuple[int, Counts, list[str]]:
+def _take_in(api: Api, caller: Caller, name: str, text: str) -> tuple[int, Counts, list[str]]:
     found, warnings = tasks.read_catalogue(name, text)
-    return len(found), api.registry.import_tasks(found, now=api.clock()), warnings
+    valued = [_valued(api, caller, task) for task in found]
+    return len(found), api.registry.import_tasks(valued, now=api.clock()), warnings
+
+
+def _valued(api: Api, caller: Caller, task: Task) -> Task:
+    """Return a task whose value somebody set: whoever imports it first, where no one is named."""
+    if task.value is None or task.valued_by:
+        return task
+    known = api.registry.tasks.get(task.id)
+    is_same = known is not None and known.value == task.value and known.valued_by
+    who = known.valued_by if known is not None and is_same else caller.principal.id
+    return structs.replace(task, valued_by=who)
 
 
 def _started(api: Api, caller: Caller) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from gateway.stores.sqlite.reading import Reading
-from tests.live.server import RunningGateway, Site, command
+from tests.live.server import RunningGateway, Site, command, until
 from tests.live.trackers import ENV, TRACKERS, accepted, forge, tell
 
 PROSE = (
@@ -146,3 +146,27 @@ def test_a_gateway_whose_tracker_has_no_secret_does_not_start(tracked: Site) -> 
         TICKETS_SECRET="",
     )
     assert "TICKETS_SECRET" in done.stderr
+
+
+def test_a_value_in_a_catalogue_is_told_with_who_imported_it(tracked: Site) -> None:
+    """The second one too, after the first acceptance; not while nothing of it changed."""
+    with tracked.running(**ENV) as gateway:
+        called(gateway, "PROJ-1", PROSE)
+        assert tell(gateway, accepted("PROJ-1")).status == 200
+        text = b"tasks: [{id: PROJ-100, title: Payments never fail, team: payments, value: 3}]\n"
+        sent = gateway.ask("/api/tasks/import?name=c.yaml", text, key="admin")
+        assert (sent.status, sent.json["changed"]) == (200, 1)
+        assert gateway.stop() == 0
+    for _ in range(2):
+        with tracked.running(**ENV) as gateway:
+            until(lambda: len(valuations(tracked, gateway)) == 2)
+            assert gateway.stop() == 0
+    first, second = (leaf for leaf in tracked.leaves() if leaf["kind"] == "valuation")
+    assert (first["value"], second["value"]) == ("1.0", "3")
+    assert "" not in (first["valued_by"], second["valued_by"])
+    assert second["weights"] == []
+
+
+def valuations(site: Site, gateway: RunningGateway) -> list[object]:
+    gateway.ask("/api/audit/report", key="auditor", method="GET")
+    return [line for line in Reading(site.data).leaves() if b'"kind":"valuation"' in line]

@@ -127,6 +127,25 @@ def test_an_import_counts_what_changed_and_takes_effect_at_once() -> None:
     assert world.ask("developer", "GET", "/api/tasks/PROJ-7").json["usable"] is True
 
 
+def test_a_value_is_set_by_whoever_is_named_or_else_imports_it_first() -> None:
+    world = World()
+    world.add_key("second", principal="second", role="admin")
+    tasks_of = world.registry.tasks
+
+    def imported(who: str, fields: str) -> str:
+        body = f"tasks: [{{id: PROJ-7, title: New, members: [developer], {fields}}}]\n".encode()
+        assert world.ask(who, "POST", "/api/tasks/import?name=c.yaml", body).status == 200
+        found = tasks_of.get("PROJ-7")
+        assert found is not None
+        return found.valued_by
+
+    assert imported("admin", "team: search") == ""
+    assert imported("admin", "value: 2") == "admin"
+    assert imported("second", "value: 2") == "admin"
+    assert imported("second", "value: 3") == "second"
+    assert imported("admin", "value: 3, valued_by: cfo") == "cfo"
+
+
 def test_a_task_nobody_belongs_to_is_a_warning() -> None:
     done = World().ask(
         "admin", "POST", "/api/tasks/import?name=c.yaml", b"tasks:\n  - {id: LONE-1}\n"
