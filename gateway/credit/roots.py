@@ -1,7 +1,7 @@
 """What is kept of a root: under 2 KB, grown by leaves in any order."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -99,6 +99,8 @@ class _Packed(Struct, array_like=True):
     refused: int
 
 
+_Key = TypeVar("_Key", str, int)
+_Value = TypeVar("_Value")
 _decoder = msgspec.msgpack.Decoder(_Packed)
 
 
@@ -110,12 +112,16 @@ def pack(root: Root) -> bytes:
             calls=root.calls,
             all_calls=root.all_calls,
             cost_nano_usd=root.cost_nano_usd,
-            newest_us=dict(sorted(root.newest_us.items())),
-            events={task: sorted(events) for task, events in sorted(root.events.items())},
-            worth=[root.worth[n] for n in sorted(root.worth)],
+            newest_us=_in_order(root.newest_us),
+            events={task: sorted(of) for task, of in _in_order(root.events).items()},
+            worth=list(_in_order(root.worth).values()),
             refused=root.refused,
         )
     )
+
+
+def _in_order(found: dict[_Key, _Value]) -> dict[_Key, _Value]:
+    return found if len(found) < 2 else {key: found[key] for key in sorted(found)}  # noqa: PLR2004  # one is in order
 
 
 def unpack(packed: bytes) -> Root:
