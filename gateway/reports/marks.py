@@ -1,4 +1,8 @@
-"""What looks odd about roots, and why: shown beside figures, never a verdict."""
+"""
+What looks odd about roots, and why: shown beside figures, never a verdict.
+
+A root may be one person's, so a reason holds none of its figures.
+"""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -29,8 +33,8 @@ def _of(line: Line, team_cost: int, as_of_us: int) -> Iterator[tuple[str, str]]:
         yield "unscored", root.unscored
     if root.thin and root.since_us:
         yield "thin", "all that was asked for it was asked by one call"
-    if task is not None and task.canary:
-        yield "canary", f"no honest flow uses it, and {root.calls} calls did"
+    if task is not None and task.canary and root.calls:
+        yield "canary", "no honest flow uses it, and calls did"
     if root.since_us or root.unscored or not root.calls:
         return
     days = 0
@@ -39,5 +43,4 @@ def _of(line: Line, team_cost: int, as_of_us: int) -> Iterator[tuple[str, str]]:
     if days > UMBRELLA_DAYS:
         yield "umbrella", f"open for {days} days with nothing of it accepted"
     elif team_cost and Decimal(root.cost_nano_usd) / team_cost > UMBRELLA_SHARE:
-        share = int(100 * Decimal(root.cost_nano_usd) / team_cost)
-        yield "umbrella", f"{share} % of its team's cost with nothing of it accepted"
+        yield "umbrella", "over 20 % of its team's cost with nothing of it accepted"

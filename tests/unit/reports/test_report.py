@@ -138,7 +138,7 @@ def test_what_looks_odd_is_marked_with_the_reason(log: Log) -> None:
         ("CAN-1", "umbrella"),
     }
     assert marks["WEB-1", "umbrella"] == "open for 115 days with nothing of it accepted"
-    assert marks["CAN-1", "umbrella"].startswith("45 % of its team's cost")
+    assert marks["CAN-1", "umbrella"].startswith("over 20 % of its team's cost")
 
 
 def test_what_cannot_be_scored_says_why() -> None:
