@@ -90,8 +90,8 @@ class Syncing:
             raise InvalidRequest(f"goodgate.yaml has no tracker {name[:40]!r}; known: {known}")
         if tracker.kind not in SYNCERS or not tracker.projects:
             raise InvalidRequest(
-                f"tracker {name} has no `projects` to read: name them in goodgate.yaml (github), or"
-                " let it tell by webhook"
+                f"tracker {name} has no `projects` to read: name them in goodgate.yaml (for github"
+                " and gitlab), or let it tell by webhook"
             )
         job = self._jobs.get(name)
         if job is None or job.done():

@@ -27,9 +27,12 @@ _KEYS: Final = (
     *("kind", "secret", "previous_secret", "team", "stale_after_s"),
     *("api_key", "base_url", "projects"),
 )
-_BASE_URLS: Final[Mapping[str, str]] = {"github": "https://api.github.com"}
+_BASE_URLS: Final[Mapping[str, str]] = {
+    "github": "https://api.github.com",
+    "gitlab": "https://gitlab.com/api/v4",
+}
 """Where the kinds that can be asked are asked, unless goodgate.yaml says otherwise."""
-_PROJECT: Final = re.compile(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}")
+_PROJECT: Final = re.compile(r"(?:(?!\.+(?:/|$))[A-Za-z0-9_.-]{1,100}(?:/(?!$)|$)){2,20}")
 _LOOPBACK: Final = frozenset(("127.0.0.1", "localhost", "::1"))
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ENCODED: Final = "whsec_"

@@ -59,7 +59,7 @@ def _fetch(base_url: str, api_key: str, ask: Ask) -> Page:
 
 def _headers(api_key: str, ask: Ask) -> dict[str, str]:
     headers = {
-        "accept": "application/vnd.github+json",
+        "accept": "application/json",
         "user-agent": f"goodgate/{__version__}",
         "x-github-api-version": "2022-11-28",
     }

@@ -9,6 +9,7 @@ from tests.live.forge import KEY, Forge, issue, served
 from tests.live.server import RunningGateway, Site, command
 from tests.live.test_credit import PROSE, called
 from tests.live.trackers import ENV, FORGE_SECRET
+from tests.unit.tasks.trackers.test_paging import lab_issue, lab_request
 
 HERE = "/repos/acme/web"
 
@@ -73,6 +74,34 @@ def _asked(gateway: RunningGateway, forge: Forge) -> list[tuple[str, int]]:
     forge.asked.clear()
     sync(gateway)
     return forge.asked
+
+
+def test_gitlab_is_asked_too(site: Site, forge: Forge) -> None:
+    lab = "/projects/acme%2Fweb"
+    forge.lists = {
+        f"{lab}/issues": [lab_issue(7)],
+        f"{lab}/issues/7/resource_state_events": [],
+        f"{lab}/merge_requests": [lab_request(3, description="Closes #7")],
+        f"{lab}/merge_requests/3/approvals": {"approved_by": [{"user": {"username": "bob"}}]},
+    }
+    site.config.write_text(
+        f"{site.config.read_text()}\ntrackers:\n"
+        '  forge: {kind: gitlab, secret: "${FORGE_SECRET}", team: payments, projects: acme/web,'
+        f' base_url: "{forge.url}", api_key: "${{FORGE_KEY}}"}}\n'
+        "people: {alice: {forge: alice}, bob: {forge: bob}}\n"
+    )
+    with site.running(**ENV, FORGE_KEY=KEY) as gateway:
+        found = sync(gateway)
+        assert (found["state"], found["tasks"], found["outcomes"]) == ("done", 1, 1)
+        assert sync(gateway)["state"] == "done"
+        assert gateway.stop() == 0
+    [told] = [leaf for leaf in site.leaves() if leaf["kind"] == "outcome"]
+    assert (told["task_id"], told["event"], told["linked_by"]) == (
+        "ACME.WEB-7",
+        "merged",
+        "keyword",
+    )
+    assert len(told["reviewers"]) == 1
 
 
 def test_a_limit_is_waited_for_and_an_error_tried_again(synced: Site, forge: Forge) -> None:

@@ -8,7 +8,15 @@ its very bytes, and whether its id was seen before is for the store to say.
 from collections.abc import Mapping
 from typing import Final, Protocol
 
-from gateway.tasks.trackers import github, github_pages, gitlab, jira, linear, standard
+from gateway.tasks.trackers import (
+    github,
+    github_pages,
+    gitlab,
+    gitlab_pages,
+    jira,
+    linear,
+    standard,
+)
 from gateway.tasks.trackers.paging import Sync
 from gateway.values import Delivery
 
@@ -47,7 +55,10 @@ class Syncer(Protocol):
         ...
 
 
-SYNCERS: Final[Mapping[str, Syncer]] = {"github": github_pages.sync}
+SYNCERS: Final[Mapping[str, Syncer]] = {
+    "github": github_pages.sync,
+    "gitlab": gitlab_pages.sync,
+}
 """By the kind of tracker: those that can be asked, and not only tell."""
 KEPT: Final = ("issues", "pulls", "events")
 """What places are kept of, by project."""

@@ -25,10 +25,10 @@ from gateway.errors import WebhookRefused
 from gateway.tasks.trackers import payload, standard
 from gateway.values import Account, Approval, Delivery, OutcomeEvent, OutcomeKind, TaskChange
 
-_REVERTS: Final = re.compile(
+REVERTS: Final = re.compile(
     r"^\s*This reverts merge request (?:([\w./-]+))?!([0-9]{1,9})\b", re.MULTILINE | re.ASCII
 )
-_BOT: Final = re.compile(r"(?:project|group)_[0-9]+_bot(?:_\w+)?|ghost|\w*-bot", re.ASCII)
+BOT: Final = re.compile(r"(?:project|group)_[0-9]+_bot(?:_\w+)?|ghost|\w*-bot", re.ASCII)
 _HIDDEN: Final = "[REDACTED]"
 _APPROVED: Final = frozenset(("approved", "approval"))
 _TAKEN_BACK: Final = frozenset(("unapproved", "unapproval"))
@@ -154,7 +154,7 @@ def _of_request(said: _Event, delivery_id: str) -> Delivery:
     if thing.action != "merge":
         return Delivery(delivery_id=delivery_id)
     text = thing.description or ""
-    reverts = _REVERTS.search(text)
+    reverts = REVERTS.search(text)
     event = OutcomeEvent(
         event_id=f"merge_request:{thing.id}:merged",
         kind="reverted" if reverts else "merged",
@@ -186,7 +186,7 @@ def _account(user: _User) -> Account:
     return Account(
         handle=user.username,
         email="" if email == _HIDDEN else email,
-        is_bot=_BOT.fullmatch(user.username) is not None,
+        is_bot=BOT.fullmatch(user.username) is not None,
     )
 
 

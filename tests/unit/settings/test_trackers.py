@@ -65,6 +65,7 @@ trackers:
     api_key: "${OLD}"
     projects: [acme/web, acme/app]
   own: {kind: github, secret: "${HOOK}", projects: acme/web, base_url: "https://git.acme.test/api/v3/"}
+  lab: {kind: gitlab, secret: "${HOOK}", projects: acme/sub/web}
   hooks: {kind: jira, secret: "${HOOK}"}
 """
 
@@ -80,6 +81,10 @@ def test_a_tracker_that_can_be_asked_says_where_and_for_what(tmp_path: Path) -> 
         "https://git.acme.test/api/v3",
         ("acme/web",),
     )
+    assert (found["lab"].base_url, found["lab"].projects) == (
+        "https://gitlab.com/api/v4",
+        ("acme/sub/web",),
+    )
     assert (found["hooks"].base_url, found["hooks"].projects) == ("", ())
     assert ENVIRON["OLD"] not in repr(found)
 
@@ -87,7 +92,7 @@ def test_a_tracker_that_can_be_asked_says_where_and_for_what(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ("kind: jira, projects: acme/web", "github can be asked"),
+        ("kind: jira, projects: acme/web", "github, gitlab can be asked"),
         ("kind: github, projects: acme", "names such as acme/web"),
         ("kind: github, projects: acme/web/../x", "names such as acme/web"),
         ('kind: github, base_url: "http://git.acme.test"', "an https address"),

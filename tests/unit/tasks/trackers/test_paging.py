@@ -19,11 +19,16 @@ EVENTS = "/repos/acme/web/issues/events?per_page=100"
 class Driver:
     """Answers what a sync asks from a table of pages; whatever else it yields is kept."""
 
-    def __init__(self, pages: dict[str, Any], places: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        pages: dict[str, Any],
+        places: dict[str, str] | None = None,
+        kind: str = "github",
+    ) -> None:
         self.asked: list[Ask] = []
         self.deliveries: list[Delivery] = []
         self.kept: dict[str, str] = dict(places or {})
-        steps = SYNCERS["github"]("acme/web", dict(self.kept))
+        steps = SYNCERS[kind]("acme/web", dict(self.kept))
         page: Page | None = None
         while True:
             try:
@@ -131,3 +136,98 @@ def test_a_driver_that_sends_no_page_is_wrong() -> None:
     next(steps)
     with pytest.raises(WebhookRefused, match="none came"):
         steps.send(None)
+
+
+LAB = "/projects/acme%2Fweb"
+LISTED = "scope=all&order_by=updated_at&sort=asc&per_page=100"
+LAB_ISSUES, LAB_MERGED = f"{LAB}/issues?{LISTED}", f"{LAB}/merge_requests?state=merged&{LISTED}"
+
+
+def lab_issue(iid: int, **fields: Any) -> dict[str, Any]:
+    return {
+        "id": 500 + iid,
+        "iid": iid,
+        "title": "Log in",
+        "state": "opened",
+        "created_at": "2026-09-01T10:00:00.000Z",
+        "updated_at": f"2026-09-2{iid}T10:00:00.000Z",
+        "author": {"username": "carol"},
+        "assignees": [{"username": "alice"}],
+        "web_url": "https://gitlab.example/acme/web/-/issues/1",
+    } | fields
+
+
+def lab_request(iid: int, **fields: Any) -> dict[str, Any]:
+    return {
+        "id": 900 + iid,
+        "iid": iid,
+        "title": "Add it",
+        "description": "Closes #1",
+        "updated_at": "2026-09-25T10:00:05.000Z",
+        "merged_at": "2026-09-25T10:00:00.000Z",
+        "merge_user": {"username": "project_1_bot"},
+        "author": {"username": "alice"},
+        "source_branch": "1-log-in",
+    } | fields
+
+
+def test_gitlab_s_issues_are_read_with_what_became_of_them() -> None:
+    closed = {"state": "closed", "closed_at": "2026-09-22T10:00:00.000Z"}
+    rows = [lab_issue(1), lab_issue(2, **closed, closed_by={"username": "bob"})]
+    states = [
+        {"state": "closed", "created_at": "2026-09-10T10:00:00Z", "user": {"username": "bob"}},
+        {"state": "reopened", "created_at": "2026-09-11T10:00:00Z", "user": None},
+        {"state": "merged", "created_at": "2026-09-11T10:00:00Z"},
+    ]
+    found = Driver(
+        {LAB_ISSUES: page(rows, "i"), f"{LAB}/issues/1/resource_state_events": page(states)},
+        kind="gitlab",
+    )
+    told = [event for each in found.deliveries for event in each.outcomes]
+    assert [(event.subject, event.kind) for event in told] == [
+        ("acme/web#1", "closed"),
+        ("acme/web#1", "reopened"),
+        ("acme/web#2", "closed"),
+    ]
+    assert told[2].event_id == f"issue:502:closed:{told[2].at:.0f}"
+    assert [account.handle for account in told[2].reviewers] == ["bob"]
+    changes = [change for each in found.deliveries for change in each.changes]
+    assert [(each.task, each.status) for each in changes] == [
+        ("acme/web#1", "open"),
+        ("acme/web#2", "closed"),
+    ]
+    again = Driver({}, found.kept, kind="gitlab")
+    assert again.paths[0] == f"{LAB_ISSUES}&updated_after=2026-09-22T10:00:00Z"
+
+
+def test_gitlab_s_merges_come_after_who_approved_of_them() -> None:
+    reverted = lab_request(4, description="This reverts merge request !3", merge_user=None)
+    reverted["merged_by"] = {"username": "bob"}
+    approved = {"approved_by": [{"user": {"username": "bob"}}, {"user": {"username": ""}}]}
+    found = Driver(
+        {
+            LAB_MERGED: page([lab_request(3)], "m", "https://x/2"),
+            "https://x/2": page([reverted, lab_request(5, merged_at=None, merge_user=None)]),
+            f"{LAB}/merge_requests/3/approvals": page(approved),
+            f"{LAB}/merge_requests/4/approvals": page({}),
+            f"{LAB}/merge_requests/5/approvals": page({"approved_by": []}),
+        },
+        kind="gitlab",
+    )
+    approvals, merged, _, undone, _, last = found.deliveries
+    [approval] = approvals.approvals
+    assert (approval.subject, approval.by.handle) == ("acme/web!3", "bob")
+    [event] = merged.outcomes
+    assert (event.kind, event.subject, event.branch) == ("merged", "acme/web!3", "1-log-in")
+    assert approval.at <= event.at
+    assert event.reviewers[0].is_bot
+    assert (undone.outcomes[0].kind, undone.outcomes[0].reverts) == ("reverted", "acme/web!3")
+    assert last.outcomes[0].reviewers == ()
+    unchanged = {
+        path: Page(304, {}, b"") for path in (LAB_ISSUES, place(found.kept["pulls acme/web"]).path)
+    }
+    kept = dict(found.kept)
+    kept["pulls acme/web"] = found.kept["pulls acme/web"].replace('"at":', '"was":')
+    again = Driver(unchanged, kept, kind="gitlab")
+    assert again.deliveries == []
+    assert [ask.etag for ask in again.asked] == ["", "m"]
