@@ -5,6 +5,9 @@ The same five words under the same root give the same unit, however often and in
 order they come, and under another root an unrelated one. Each run is reduced to 128 bits by
 two secret linear combinations of its words' values and encrypted under the root's own key:
 an auditor who knows his own prompts can solve for nobody else's.
+
+Words that are there to differ and not to ask are passed over: numbers, ids, times, what looks
+random, politeness. So whoever changes nothing but these, wherever they stand, asks nothing new.
 """
 
 import hmac
@@ -16,7 +19,7 @@ import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 from numpy.typing import NDArray
 
-from gateway.likeness.lexicon import RECORD_BYTES
+from gateway.likeness.lexicon import RECORD_BYTES, WordClass
 
 WORDS = 5
 """In a run. A text with fewer has no units."""
@@ -25,6 +28,12 @@ KEPT_MAX = 64
 """The smallest hashes of a turn are kept, so that a union's smallest can be told from them."""
 
 _ROOTS_REMEMBERED_MAX = 1024
+_CLASS_BITS = np.uint64(15)
+_PASSED_OVER = frozenset(
+    (WordClass.NUMBER, WordClass.MIXED, WordClass.NONCE, WordClass.LONG, WordClass.FILLER)
+)
+_COUNTS = np.array([each not in _PASSED_OVER for each in range(16)])
+"""By the class of a word, which is in the low bits of its value."""
 _LAST = b"\xff" * 16
 """Sorts after every hash, so that each has a next one to be told from."""
 
@@ -48,23 +57,22 @@ class Units:
 
         A text is the records of its words, as a lexicon has them; no run crosses two texts.
         """
-        blocks = [self._blocks(text) for text in texts if len(text) >= WORDS * RECORD_BYTES]
+        blocks = b"".join(map(self._blocks, texts))
         if not blocks:
             return ()
-        encrypted = self._encryptor(root).update(b"".join(blocks))
+        encrypted = self._encryptor(root).update(blocks)
         hashes = np.frombuffer(encrypted + _LAST, ">u8")[::2].astype(np.uint64)
         hashes.sort()
         distinct = hashes[:-1][hashes[1:] != hashes[:-1]]
         return tuple(distinct[:KEPT_MAX].astype(">u8").tobytes().hex(" ", 8).split())
 
     def _blocks(self, records: bytes) -> bytes:
-        """Return 16 bytes for each run of words."""
-        runs = np.ndarray(
-            (len(records) // RECORD_BYTES - WORDS + 1, WORDS),
-            "<u8",
-            records,
-            strides=(RECORD_BYTES, RECORD_BYTES),
-        )
+        """Return 16 bytes for each run of words that count."""
+        values = np.frombuffer(records, "<u8")[:: RECORD_BYTES // 8]
+        values = values[_COUNTS[values & _CLASS_BITS]]
+        if len(values) < WORDS:
+            return b""
+        runs = np.ndarray((len(values) - WORDS + 1, WORDS), "<u8", values, strides=(8, 8))
         blocks: NDArray[np.uint64] = np.matmul(runs, self._factors)
         return blocks.tobytes()
 

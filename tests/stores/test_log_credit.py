@@ -40,6 +40,7 @@ def story(seed: int) -> list[ledger.Leaf]:
             rows[-1] = [begun, lost]
         if number % 14 == 0:
             rows[-1].append(adjust(begun.attempt_id, cost_usd="0.25", n=1))
+            rows[-1].append(adjust(begun.attempt_id, cost_usd="9", n=2))
     for root in range(4):
         name = f"PAY-{root}"
         rows.append([valuation(root_id=name, weights=((name, "1"),))])

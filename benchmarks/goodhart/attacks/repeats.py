@@ -259,13 +259,10 @@ def degenerate(scene: Scene, chance: Random, count: int) -> Scene:
 
 @attack("A47", "a colleague's prompt sent before her", "repeats")
 def poisoned(scene: Scene, chance: Random, count: int) -> Scene:
-    """So that hers would be the repeat."""
+    """So that hers would be the repeat; for a task nothing comes of, so that she alone loses."""
     hers = [each for each in scene.requests if each.principal == "alice"]
-    own = [each.task for each in scene.own if each.kind]
     first = tuple(
-        structs.replace(chance.choice(hers), principal="mallory", task=chance.choice(own), kind="")
-        for _ in range(min(count, 3))
+        structs.replace(each, principal="mallory", task=f"{scene.prefix}-901", kind="")
+        for each in hers
     )
-    # What is new in them is bounded by its own class; here it is about her credit.
-    again_ = [structs.replace(each, task=each.task) for each in first]
-    return structs.replace(more(scene, again_), first=first)
+    return structs.replace(scene, first=first)

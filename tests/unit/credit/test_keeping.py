@@ -109,6 +109,14 @@ def test_slices_of_any_length_come_to_what_the_whole_does(
     assert shelf.packed == {name: credit.pack(root) for name, root in wanted.items()}
 
 
+def test_a_call_that_was_given_up_does_not_stay_in_memory() -> None:
+    """Its settle may never come: it is found again if it does."""
+    begun, _ = call(1, {1})
+    shelf, kept = Shelf(), Keeping()
+    shelf.commit(kept, [begun, settle(begun.attempt_id, completion="unknown_crash")])
+    assert kept._credit.open == {}
+
+
 def test_few_roots_stay_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "ROOTS_MAX", 2)
     shelf, kept = Shelf(), Keeping()

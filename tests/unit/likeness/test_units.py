@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.likeness.lexicon import Lexicon
+from gateway.likeness.lexicon import Lexicon, WordClass, classify
 from gateway.likeness.units import KEPT_MAX, WORDS, Units
 
 _LEXICON = Lexicon(b"w" * 32)
@@ -20,26 +20,33 @@ def _of(*texts: list[str], root: str = "root") -> tuple[str, ...]:
     return _UNITS.of([_LEXICON.records(text) for text in texts], root)
 
 
+def _words(count: int) -> list[str]:
+    """Return words, none like another."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    made = (f"par{one}{other}er" for one in letters for other in letters)
+    return [word for word in made if classify(word) is WordClass.UNKNOWN][:count]
+
+
 def test_a_text_under_five_words_has_none() -> None:
     assert _of(["fix", "the", "bug", "now"]) == ()
     assert _of() == ()
 
 
 def test_a_unit_is_16_hex_digits_and_they_are_sorted() -> None:
-    units = _of([f"word{number}" for number in range(30)])
+    units = _of(_words(30))
     assert len(units) == 26
     assert list(units) == sorted(set(units))
     assert all(len(unit) == 16 and int(unit, 16) >= 0 for unit in units)
 
 
 def test_only_the_smallest_are_kept() -> None:
-    words = [f"word{number}" for number in range(500)]
+    words = _words(500)
     every = set().union(*(_of(words[at : at + WORDS]) for at in range(496)))
     assert _of(words) == tuple(sorted(every)[:KEPT_MAX])
 
 
 def test_another_root_or_key_gives_unrelated_units() -> None:
-    words = [f"word{number}" for number in range(60)]
+    words = _words(60)
     records = [_LEXICON.records(words)]
     assert not set(_of(words)) & set(_of(words, root="other"))
     assert not set(_of(words)) & set(Units(b"v" * 32).of(records, "root"))
@@ -48,6 +55,22 @@ def test_another_root_or_key_gives_unrelated_units() -> None:
 
 def test_the_order_of_words_matters_within_a_run() -> None:
     assert _of(["fix", "the", "bug", "in", "parser"]) != _of(["fix", "the", "parser", "in", "bug"])
+
+
+_SALT = st.sampled_from(
+    ["7", "123456", "20261105t1007", "x9q4z7k2w8j5v1", "utf8", "please", "thanks"]
+)
+
+
+@given(_TEXTS, st.lists(st.tuples(st.integers(0, 60), _SALT), max_size=5))
+def test_what_is_there_to_differ_adds_nothing_wherever_it_stands(
+    text: list[str], salts: list[tuple[int, str]]
+) -> None:
+    """Numbers, ids, times, what looks random, politeness."""
+    salted = list(text)
+    for place, salt in salts:
+        salted.insert(place, salt)
+    assert _of(salted) == _of(text)
 
 
 @given(_TEXTS, _TEXTS)

@@ -46,6 +46,12 @@ def test_a_win_is_an_accepted_task_that_ai_was_used_for(log: Log) -> None:
     assert dict(log.store.outcomes())[entry].task_id == "PAY-1"
 
 
+def test_what_was_asked_after_the_acceptance_alone_makes_no_win(log: Log) -> None:
+    log.accepted("PAY-7", at_us=NOW_US + DAY_US)
+    log.calls("PAY-7", ["ann"], received_at_us=NOW_US + 3 * DAY_US)
+    assert "PAY-7" not in [row["task_id"] for row in found(log)["wins"]]
+
+
 def test_nobody_is_named(log: Log) -> None:
     told = repr(found(log))
     for name in ("ann", "ben", *log.store.persons()):
