@@ -9,11 +9,13 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
+from benchmarks.ledger_records import Calls
 from gateway import credit, ledger
 from gateway.credit import Keeping, OpenCall
 
 SLICE = 1_024
-NOW_US = 1_795_000_000_000_000
 
 
 class Nothing:
@@ -33,13 +35,18 @@ class Nothing:
 
 
 def lines(count: int, roots: int) -> Iterator[bytes]:
-    """Yield the leaves of `count // 2` calls, each with 64 units, and what came of each root."""
-    dice = random.Random(1)
+    """Yield the leaves of `count // 2` calls, each with 64 units nobody had before."""
+    dice, calls = random.Random(1), Calls()
     for number in range(count // 2):
         root = f"PAY-{dice.randrange(roots)}"
-        attempt = f"att_{number:032x}"
-        yield ledger.encode(_intent(number, attempt, root, dice))
-        yield ledger.encode(_settle(number, attempt))
+        intent = msgspec.structs.replace(
+            calls.next(("r1", 2 * number + 1)),
+            root_id=root,
+            task_id=root,
+            units=tuple(sorted(f"{dice.getrandbits(64):016x}" for _ in range(64))),
+        )
+        yield ledger.encode(intent)
+        yield ledger.encode(calls.settled(intent, ("r1", 2 * number + 2)))
 
 
 def main() -> None:
@@ -66,63 +73,6 @@ def main() -> None:
     largest = max(len(credit.pack(root)) for root in roots.values())
     print(f"recomputed: {len(log):,} leaves in {taken:.1f} s; {len(roots):,} roots", end="")
     print(f" of at most {largest:,} bytes")
-
-
-def _intent(number: int, attempt: str, root: str, dice: random.Random) -> ledger.Intent:
-    return ledger.Intent(
-        attempt_id=attempt,
-        catalogue="sha256:0",
-        cluster="c" * 16,
-        coalesced_into=None,
-        decision="forwarded",
-        evidence="verified",
-        likeness="new",
-        model_requested="fast",
-        model_served="gpt-5-mini",
-        policy="sha256:0123456789abcdef",
-        principal="c" * 32,
-        prices="sha256:0",
-        provider="local",
-        received_at_us=NOW_US + number,
-        replica="r1",
-        replica_seq=2 * number + 1,
-        request_id=f"req_{number:032x}",
-        reserved_cost_usd="0.01",
-        reserved_input_tokens=100,
-        reserved_output_tokens=100,
-        retry_count=0,
-        root_id=root,
-        route="chat",
-        rules=("default",),
-        stream=True,
-        task_id=root,
-        task_source="header",
-        team="payments",
-        tenant="default",
-        units=tuple(sorted(f"{dice.getrandbits(64):016x}" for _ in range(64))),
-    )
-
-
-def _settle(number: int, attempt: str) -> ledger.Settle:
-    return ledger.Settle(
-        attempt_id=attempt,
-        cache_read_tokens=0,
-        cache_write_tokens=0,
-        completion="complete",
-        cost_usd="0.0012",
-        first_token_ms=80,
-        input_tokens=1_000,
-        latency_ms=900,
-        output_tokens=200,
-        prices="sha256:0",
-        reasoning_tokens=0,
-        replica="r1",
-        replica_seq=2 * number + 2,
-        request_id=f"req_{number:032x}",
-        settled_at_us=NOW_US + number + 900_000,
-        status=200,
-        usage_basis="reported",
-    )
 
 
 if __name__ == "__main__":

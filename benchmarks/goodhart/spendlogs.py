@@ -17,8 +17,10 @@ from msgspec import Struct
 
 from benchmarks.goodhart import meters
 from benchmarks.goodhart.model import Request, text_of
+from gateway import wire
 from gateway.credit import phi
 from gateway.likeness import Observer
+from gateway.values import Inbound, Turn
 
 TASK_TAG: Final = "task:"
 _SECRET: Final = b"a foreign log is scored with this"
@@ -131,10 +133,7 @@ def _credit(requests: Sequence[Request], accepted: set[str]) -> float:
     return sum(float(phi(min(64, len(each)), _SATURATION)) for each in units.values())
 
 
-def _turn(request: Request) -> Any:  # the room's own type
-    from gateway import wire  # noqa: PLC0415  # only where a log is scored
-    from gateway.values import Inbound  # noqa: PLC0415  # as above
-
+def _turn(request: Request) -> Turn:
     said = [{"role": "user", "content": text_of(each)} for each in request.messages[-1:]]
     body = json.dumps({"model": "m", "messages": said}).encode()
     route = wire.ROUTES_BY_PATH["/v1/chat/completions"]

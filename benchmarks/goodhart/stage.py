@@ -9,21 +9,19 @@ import json
 import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import psycopg
 
 from benchmarks.goodhart.model import KEYS, MODELS, OTHERS, PEOPLE, Piece, Scene
 from benchmarks.goodhart.sending import Door
 from gateway import credit
+from tests.live import trackers
+from tests.live.fleet import Fleet
 from tests.live.server import RunningGateway, Site, environment, until
-from tests.live.store import StoreProcess, together
-from tests.stores.postgreses import Server
 
-SECRET: Final = "what the tracker signs with, here"  # it guards nothing
 TRACKER: Final = "tickets"
 UNVALUED_BUDGET: Final = 2
 OPEN: Final = f"""version: 1
@@ -43,45 +41,21 @@ SELECT (SELECT count(*) FROM outbox_telling WHERE told_at IS NULL)
     + (SELECT count(*) FROM ledger_intake) + (SELECT count(*) FROM ledger_open_call)
 """
 _ROOTS: Final = "SELECT packed FROM ledger_credit_root WHERE root_id = ANY(%s)"
-COMMON: Final = {
-    "GOODGATE_SECRET": "s" * 64,
-    "GOODGATE_PEPPER": "p" * 64,
-    "GOODGATE_LEDGER_KEY": "1f" * 32,
-    "TICKETS_SECRET": SECRET,
-}
 
 
-class Stage:
-    """Gateways that run; entering starts everything, leaving ends everything."""
+class Stage(Fleet):
+    """The fleet the tests start, with the benchmark's people, models and policy."""
 
-    def __init__(self, folder: Path, *, policy: str = OPEN, gateways: int = 2) -> None:
-        """Prepare it."""
-        self._folder = folder
-        self._policy = policy
-        self._count = gateways
-        self._stack = ExitStack()
-        self._env: dict[str, str] = {}
-        self.gateways: list[RunningGateway] = []
+    def __init__(self, folder: Path, *, policy: str = OPEN) -> None:
+        """Prepare it; entering starts everything, leaving ends everything."""
+        super().__init__(folder, "", policy=policy)
         self.keys: dict[str, list[str]] = {}
-
-    def __enter__(self) -> Self:
-        """Start the stores, make the keys, start the gateways."""
-        try:
-            self._start()
-        except BaseException:
-            self._stack.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End all of it."""
-        self._stack.close()
 
     @property
     def door(self) -> Door:
         """Where to send to."""
         urls = [gateway.url for gateway in self.gateways]
-        return Door(urls=urls, keys=self.keys, tracker=TRACKER, secret=SECRET)
+        return Door(urls=urls, keys=self.keys, tracker=TRACKER, secret=trackers.SECRET)
 
     def bring(self, scenes: Sequence[Scene], weights: Mapping[str, str] | None = None) -> None:
         """Import the tasks of some scenes; `weights` are set for some of them."""
@@ -113,12 +87,12 @@ class Stage:
         return sum(len(credit.unpack(bytes(packed)).units) for (packed,) in found)
 
     def _session(self) -> psycopg.Connection:
-        return psycopg.connect(self._env["GOODGATE_DATABASE_URL"], autocommit=True)
+        return psycopg.connect(self.env["GOODGATE_DATABASE_URL"], autocommit=True)
 
     def credit(self) -> Mapping[str, Decimal]:
         """Return the credit of each root, by the command an auditor has, over the whole ledger."""
         vkey = json.loads(self.command("audit", "key", "--json"))["vkey"]
-        database = ("--database", self._env["GOODGATE_DATABASE_URL"])
+        database = ("--database", self.env["GOODGATE_DATABASE_URL"])
         printed = self.command("credit", "recompute", *database, "--key", vkey, "--json")
         roots = json.loads(printed)["roots"]
         return {
@@ -135,39 +109,29 @@ class Stage:
             for row in found["rows"]
         }
 
-    def command(self, *args: str) -> str:
-        """Return what a command prints that opens the database."""
+    def command(self, *args: str, expect: int = 0) -> str:
+        """Return what a command prints; over so large a ledger it may take minutes."""
         done = subprocess.run(  # its own program
             [sys.executable, "-m", "gateway", *args],
-            env=environment(**self._env),
+            env=environment(**self.env),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=600,
             check=False,
         )
-        if done.returncode:
+        if done.returncode != expect:
             raise RuntimeError(f"goodgate {' '.join(args[:2])}: {done.stderr[-500:]}")
         return done.stdout
 
-    def _start(self) -> None:
-        postgres = Server()
-        self._stack.callback(postgres.discard)
-        postgres.start()
-        store = self._stack.enter_context(StoreProcess(self._folder))
-        self._env = {**COMMON, "GOODGATE_DATABASE_URL": postgres.fresh(tcp=True)}
+    def _configure(self, site: Site) -> None:
+        site.config.write_text(_config())
+
+    def _seed(self) -> tuple[dict[str, str], dict[str, str]]:
         self.command("task", "import", str(self._empty()))
-        keys = {"auditor": self._key("vera", "audit", "--role", "auditor")}
         for person, team in PEOPLE.items():
             self.keys[person] = [self._key(person, team) for _ in range(KEYS)]
-        for number in range(self._count):
-            site = Site(self._folder / f"gateway-{number}", dict(keys), {})
-            site.folder.mkdir()
-            site.config.write_text(_config())
-            site.policy(self._policy)
-            shared = {**self._env, "GOODGATE_REDIS_URL": store.url}
-            self.gateways.append(self._stack.enter_context(site.running(**shared)))
-        together(self.gateways, store)
+        return {"auditor": self._key("vera", "audit", "--role", "auditor")}, {}
 
     def _empty(self) -> Path:
         file = self._folder / "first.json"

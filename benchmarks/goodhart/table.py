@@ -1,5 +1,6 @@
 """What was measured, as a table, a page and a plot."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -206,6 +207,4 @@ def _order(of: str) -> int:
 
 def _log(share: float) -> float:
     """Return a length for a rise: 0.1 % is nothing, 100,000 % is all."""
-    import math  # noqa: PLC0415  # one use
-
     return min(1.0, max(0.0, (math.log10(max(share, 1e-9)) + 3) / 6))

@@ -28,7 +28,9 @@ WAIT_S_MAX: Final = 3_700.0
 TRIES: Final = 4
 PAUSE_S: Final = 1.0
 """Before the second try; twice as long before each further one."""
-_LIMITED: Final = frozenset((403, 429))
+_FORBIDDEN: Final = 403
+"""A plain no, where no limit is told with it."""
+_LIMITED: Final = frozenset((_FORBIDDEN, 429))
 _FAILED: Final = 500
 _SAID: Final[Mapping[int, str]] = {
     401: "it does not know the api_key: set another one in goodgate.yaml",
@@ -123,6 +125,10 @@ class Syncing:
         except GatewayError as error:
             progress.state, progress.error = "failed", str(error)
             log.warning("the sync with tracker %s ended: %s", tracker.name, error)
+        finally:
+            if progress.state in ("running", "waiting"):
+                # Nobody may wait for what no longer runs, whatever ended it.
+                progress.state, progress.error = "failed", "it was ended before all was read"
 
     async def _drive(self, tracker: Tracker, progress: Progress, steps: Sync) -> None:
         page: Page | None = None
@@ -190,7 +196,7 @@ class Syncing:
             reset = page.headers.get("x-ratelimit-reset", "")
             left = float(reset[:12]) - self._around.clock() if reset.isdecimal() else WAIT_S
             return min(max(left, 1.0), WAIT_S_MAX)
-        return WAIT_S if page.status != 403 else None  # noqa: PLR2004  # a plain no
+        return None if page.status == _FORBIDDEN else WAIT_S
 
     def _places(self, tracker: Tracker, project: str) -> dict[str, str]:
         names = [f"{what} {project}" for what in KEPT]

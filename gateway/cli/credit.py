@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gateway import reports
 from gateway.cli import terminal
 from gateway.cli.audit import copying
 from gateway.cli.audit.verify import check_keys, claimed, digest_of, key_of, source_of
@@ -52,7 +53,11 @@ def recompute(  # noqa: PLR0913  # one argument for each option
     ] = None,
     as_of: Annotated[
         str,
-        typer.Option("--as-of", metavar="2026-11-01", help="A moment; else the newest entry's."),
+        typer.Option(
+            "--as-of",
+            metavar="2026-11-01",
+            help="When holds are looked at; else the newest entry's.",
+        ),
     ] = "",
     entries: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="Only the first N entries; else all.")
@@ -69,9 +74,8 @@ def recompute(  # noqa: PLR0913  # one argument for each option
     The same entries and moment give the same bytes of --json on every machine. Exit code 0: worked
     out. 1: the log is wrong, and nothing was. 2: wrong use.
     """  # noqa: D301  # \b is typer's mark for "do not re-wrap", not an escape
-    from gateway import reports  # noqa: PLC0415  # no other command needs the ledger from inside
-    from gateway.ledger import verification  # noqa: PLC0415  # as above
-    from gateway.reports.crediting import stated  # noqa: PLC0415  # as above
+    from gateway.ledger import verification  # noqa: PLC0415  # no other command needs the ledger from inside
+    from gateway.reports.crediting import root_of, stated  # noqa: PLC0415  # as above
 
     desk = Desk.of(context)
     moment = reports.moment_us(as_of, desk.clock()) if as_of else None
@@ -95,7 +99,8 @@ def recompute(  # noqa: PLR0913  # one argument for each option
     if as_json:
         print(found.encoded().decode())
     else:
-        _print(found, f"the first {size:,} of {report.size:,} entries, root {report.root}")
+        root = root_of(source, report.size, size)
+        _print(found, f"the first {size:,} of {report.size:,} entries, tree {root}")
     return 0
 
 
@@ -145,4 +150,4 @@ def _row(root: "RootCredit") -> list[object]:
 
 
 def _usd(nano_usd: int) -> str:
-    return f"{Decimal(nano_usd) / 10**9:.4f}"
+    return reports.plain(Decimal(nano_usd) / 10**9)

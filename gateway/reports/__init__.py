@@ -6,7 +6,7 @@ Reports show no ranking of people, and merge rows of teams that are as good as p
 """
 
 from gateway.reports.closing import closed_below
-from gateway.reports.forms import csv_text, table_text
+from gateway.reports.forms import csv_text, plain, table_text
 from gateway.reports.log_files import Files, LogFiles, note_of, signed_manifest
 from gateway.reports.periods import moment_us
 from gateway.reports.receipts import Which, receipt
@@ -29,6 +29,7 @@ __all__ = [
     "entries",
     "moment_us",
     "note_of",
+    "plain",
     "receipt",
     "signed_manifest",
     "small",

@@ -5,7 +5,6 @@ Use cases, titles and canaries are the catalogue's as it is now; all else is the
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
 
 from msgspec import Struct
 
@@ -14,13 +13,9 @@ from gateway.credit import Folded, RootCredit, Statement
 from gateway.ledger import notes, tiles
 from gateway.policy import CreditParameters
 from gateway.reports.blocks import Place
-from gateway.reports.store import Calls, Log, Outcomes, Sums
+from gateway.reports.store import Store
 from gateway.reports.usage import ERASED
 from gateway.values import Task
-
-
-class Store(Calls, Sums, Outcomes, Log, Protocol):
-    """A ledger as it is read."""
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -62,8 +57,7 @@ def account(store: Store, catalogue: Iterable[Task], as_of_us: int) -> Account:
         ConfigError: a policy that credit was given under cannot be loaded.
 
     """
-    folded = store.credit()
-    statement = credit.statement(folded.roots, parameters(store, folded), as_of_us)
+    folded, statement = stated(store, as_of_us)
     tasks = {task.id: task for task in catalogue}
     workers, persons = store.workers(), store.persons()
     lines = [
@@ -87,7 +81,13 @@ def account(store: Store, catalogue: Iterable[Task], as_of_us: int) -> Account:
     )
 
 
-def parameters(store: Log, folded: Folded) -> dict[str, CreditParameters]:
+def stated(store: Store, as_of_us: int) -> tuple[Folded, Statement]:
+    """Return what a store's fold has come to, and the credit of that; raises ConfigError."""
+    folded = store.credit()
+    return folded, credit.statement(folded.roots, _parameters(store, folded), as_of_us)
+
+
+def _parameters(store: Store, folded: Folded) -> dict[str, CreditParameters]:
     """Return the parameters of the policies that anything was accepted under, by digest."""
     named = {
         event.policy
@@ -110,6 +110,6 @@ def _use_case(task: Task | None) -> str:
     return "" if task is None else task.use_case
 
 
-def query(since_us: int | None, until_us: int | None, team: str = "") -> ledger.Query:
+def query(since_us: int | None, until_us: int | None) -> ledger.Query:
     """Return what asks the sums for a span of time, without a limit."""
-    return ledger.Query(since_us=since_us, until_us=until_us, team=team, limit=2**31)
+    return ledger.Query(since_us=since_us, until_us=until_us, limit=2**31)

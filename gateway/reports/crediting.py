@@ -4,7 +4,7 @@ Credit from a log's files alone: what an auditor works out again on another mach
 Whoever calls this has verified the files before: nothing is checked here but what is read.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Protocol
 
@@ -12,7 +12,8 @@ import msgspec
 
 from gateway import credit, ledger, policy
 from gateway.errors import ConfigError
-from gateway.ledger import tiles
+from gateway.ledger import notes, tiles
+from gateway.ledger.merkle import leaf_hash
 from gateway.policy import CreditParameters
 
 
@@ -48,7 +49,23 @@ def stated(
     return credit.statement(folded.roots, _parameters(source, leaves()), moment)
 
 
+def root_of(source: _Source, size: int, entries: int) -> str:
+    """Return the root of the tree over the first entries of a log of `size`, in base64."""
+    tree = tiles.Tree.empty()
+    for lines in _bundles(source, size):
+        count = min(len(lines), entries - tree.size)
+        tree.extend([leaf_hash(line) for line in lines[:count]])
+        if tree.size == entries:
+            break
+    return notes.to_base64(tree.root())
+
+
 def _leaves(source: _Source, size: int) -> Iterator[ledger.Leaf]:
+    for lines in _bundles(source, size):
+        yield from map(ledger.leaf, lines)
+
+
+def _bundles(source: _Source, size: int) -> Iterator[Sequence[bytes]]:
     for first in range(0, size, tiles.WIDTH):
         path = tiles.path("entries", first // tiles.WIDTH, min(tiles.WIDTH, size - first))
         data = source.read(path)
@@ -57,7 +74,7 @@ def _leaves(source: _Source, size: int) -> Iterator[ledger.Leaf]:
                 f"{path} is not there: credit needs every entry, so put the exports of retired"
                 " periods into the same folder"
             )
-        yield from map(ledger.leaf, tiles.lines(data))
+        yield list(tiles.lines(data))
 
 
 def _moment(leaf: ledger.Leaf) -> int:

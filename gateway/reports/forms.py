@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, cast
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -27,6 +28,12 @@ def table_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str
         + "\n"
         for line in lines
     )
+
+
+def plain(amount: Decimal) -> str:
+    """Return an amount in plain digits, without zeros at its end."""
+    text = format(amount, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _text(value: object) -> str:

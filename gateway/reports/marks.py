@@ -21,7 +21,7 @@ def marks(found: Account, as_of_us: int) -> list[dict[str, Any]]:
     for line in found.lines:
         costs[line.team] = costs.get(line.team, 0) + line.credit.cost_nano_usd
     return [
-        {"root_id": line.credit.root_id, "mark": mark, "why": why}
+        {"root_id": line.credit.root_id, "team": line.team, "mark": mark, "why": why}
         for line in found.lines
         for mark, why in _of(line, costs[line.team], as_of_us)
     ]

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from gateway.credit import acceptance
 from gateway.ledger.projection import iso
 from gateway.reports import account as accounts
 from gateway.reports import goodhart
-from gateway.reports.account import Account, Store
+from gateway.reports.account import Account
 from gateway.reports.goodhart import Cell
+from gateway.reports.store import Store
 from gateway.values import Task
 
 METRICS: Final = ("calls", "tokens", "credit")
@@ -67,15 +67,10 @@ def _add_usage(
 
 def _add_outcomes(found: Account, of: Mapping[str, dict[tuple[str, int], float]]) -> None:
     for line in found.lines:
-        root, came_to = found.folded.roots[line.credit.root_id], line.credit
-        times = [
-            since_us
-            for events in root.events.values()
-            if (since_us := acceptance.standing(events).since_us) is not None
-        ]
-        for since_us in times:
+        root = line.credit
+        for since_us in root.since_us:
             cell = (line.team, week_of(since_us // 1_000_000))
-            part = float(came_to.settled + came_to.provisional) / len(times)
+            part = float(root.settled + root.provisional) / len(root.since_us)
             of["accepted"][cell] = of["accepted"].get(cell, 0) + 1
             of["credit"][cell] = of["credit"].get(cell, 0) + part
 

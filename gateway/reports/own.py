@@ -1,21 +1,19 @@
 """What a person may see of their own: their tasks, what their calls cost, and what came of them."""
 
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from gateway import ledger
 from gateway.ledger.projection import iso
 from gateway.reports import account as accounts
-from gateway.reports.account import Store
-from gateway.reports.report import plain
-from gateway.values import Task
+from gateway.reports.forms import plain
+from gateway.reports.store import Store
 
 CALLS_MAX = 100_000
 """Of theirs, the newest, that are looked at."""
 
 
-def own(store: Store, catalogue: Sequence[Task], principal: str, as_of_us: int) -> dict[str, Any]:
+def own(store: Store, principal: str, as_of_us: int) -> dict[str, Any]:
     """
     Return the roots a person made calls for, by id.
 
@@ -25,10 +23,12 @@ def own(store: Store, catalogue: Sequence[Task], principal: str, as_of_us: int) 
     calls: dict[str, int] = {}
     costs: dict[str, Decimal] = {}
     for row in store.rows(asked, store.commitments(principal)):
+        if row["decision"] == "refused":
+            continue
         root_id = row["root_id"]
         calls[root_id] = calls.get(root_id, 0) + 1
         costs[root_id] = costs.get(root_id, Decimal(0)) + Decimal(row["cost_usd"] or 0)
-    found = accounts.account(store, catalogue, as_of_us)
+    _, statement = accounts.stated(store, as_of_us)
     return {
         "as_of": iso(as_of_us),
         "rows": [
@@ -41,7 +41,7 @@ def own(store: Store, catalogue: Sequence[Task], principal: str, as_of_us: int) 
                 "root_provisional": plain(each.provisional),
                 "root_reversed": plain(each.reversed),
             }
-            for each in found.statement.roots
+            for each in statement.roots
             if each.root_id in calls
         ],
     }

@@ -14,10 +14,13 @@ from gateway.credit import RootCredit
 from gateway.errors import InvalidRequest
 from gateway.ledger.projection import iso
 from gateway.reports import account as accounts
-from gateway.reports.account import Account, Line, Store
-from gateway.reports.blocks import Block, Place, blocks
+from gateway.reports.account import Account
+from gateway.reports.blocks import Block, blocks
+from gateway.reports.forms import plain
 from gateway.reports.marks import marks
 from gateway.reports.months import Months
+from gateway.reports.store import Store
+from gateway.reports.teams import PEOPLE_MIN
 from gateway.values import Task
 
 BY: Final = {
@@ -33,8 +36,8 @@ TIERS: Final = ("verified", "claimed", "inferred", "none", "refused")
 """Of calls: how well their task was known, or that they were turned away."""
 CLAIMED: Final = frozenset(("unknown", "not_yours", "closed", "stale"))
 WITHHELD: Final = (
-    "all of it is about fewer than 5 people, so it is shown to an auditor only, and only with"
-    " --reveal REASON, which is recorded"
+    f"all of it is about fewer than {PEOPLE_MIN} people, so it is shown to an auditor only, and"
+    " only with --reveal REASON, which is recorded"
 )
 UNPROVEN: Final = (
     "Not proven: that outcomes are true, reviewers honest, values right, or that AI caused them."
@@ -66,7 +69,12 @@ def report(  # one argument for each thing that can be asked
 ) -> dict[str, Any]:
     """Return a report as plain values; figures are texts in plain digits, so nothing is rounded."""
     found = accounts.account(store, catalogue, as_of_us)
-    shown = blocks(found.lines, _place, _people, least=0 if revealed else 5)
+    shown = blocks(
+        found.lines,
+        lambda line: line.place,
+        lambda line: line.people,
+        0 if revealed else PEOPLE_MIN,
+    )
     chosen = [
         each for each in shown if months.holds(each.place.month) and team in ("", each.place.team)
     ]
@@ -80,7 +88,7 @@ def report(  # one argument for each thing that can be asked
         "withheld": WITHHELD if found.lines and not shown else "",
         "spent": tiers,
         "unlinked_share": _unlinked(tiers),
-        "marks": marks(found, as_of_us),
+        "marks": [each for each in marks(found, as_of_us) if team in ("", each["team"])],
         "evidence": evidence(found, as_of_us),
         "unproven": UNPROVEN,
     }
@@ -163,17 +171,3 @@ def _unlinked(tiers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         share = None if not whole else plain((rest / whole).quantize(Decimal("0.0001")))
         shares[name] = {"unlinked": plain(rest), "of": plain(whole), "share": share}
     return shares
-
-
-def plain(amount: Decimal) -> str:
-    """Return an amount in plain digits, without zeros at its end."""
-    text = format(amount, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def _place(line: Line) -> Place:
-    return line.place
-
-
-def _people(line: Line) -> frozenset[str]:
-    return line.people

@@ -13,6 +13,7 @@ from gateway import ledger
 from gateway.errors import InvalidRequest
 from gateway.ledger.projection import iso
 from gateway.ledger.rollups import RollupSum
+from gateway.reports.forms import plain
 from gateway.reports.store import Row, Sums
 
 BY: Mapping[str, str] = {
@@ -93,8 +94,7 @@ def summed(store: Sums, by: Sequence[str], query: ledger.Query) -> list[Row]:
 
 def _figures(came_to: RollupSum) -> Row:
     figures: Row = {name: getattr(came_to, name) for name in FIGURES[:-1]}
-    cost = format(Decimal(came_to.cost_nano_usd) / 10**9, "f")
-    figures["cost_usd"] = cost.rstrip("0").rstrip(".") if "." in cost else cost
+    figures["cost_usd"] = plain(Decimal(came_to.cost_nano_usd) / 10**9)
     return figures
 
 

@@ -15,9 +15,11 @@ from gateway.credit import acceptance
 from gateway.credit.worth import DAY_US
 from gateway.ledger.projection import iso
 from gateway.reports import account as accounts
-from gateway.reports.account import Account, Line, Store
+from gateway.reports.account import Account, Line
+from gateway.reports.forms import plain
 from gateway.reports.months import Months
-from gateway.reports.report import UNPROVEN, evidence, plain
+from gateway.reports.report import UNPROVEN, evidence
+from gateway.reports.store import Store
 from gateway.values import Task
 
 _HOUR_US = 3_600 * 1_000_000

@@ -110,7 +110,7 @@ class Fleet:
         for name in self._names:
             site = Site(self._folder / name, dict(keys), dict(ids))
             site.folder.mkdir()
-            site.providers(self._provider, extra=trackers.TRACKERS)
+            self._configure(site)
             if self._policy:
                 site.policy(self._policy)
             else:
@@ -118,6 +118,10 @@ class Fleet:
             shared = {**self.env, "GOODGATE_REDIS_URL": self.store.url}
             self.gateways.append(self._stack.enter_context(site.running(**shared)))
         together(self.gateways, self.store)
+
+    def _configure(self, site: Site) -> None:
+        """Write a gateway's goodgate.yaml."""
+        site.providers(self._provider, extra=trackers.TRACKERS)
 
     def _seed(self) -> tuple[dict[str, str], dict[str, str]]:
         catalogue = self._folder / "tasks.yaml"

@@ -50,6 +50,8 @@ def test_an_auditor_asks_what_came_of_the_work(tracked: Site, tmp_path: Path) ->
     again = json.loads(command("credit", "recompute", str(folder), *told, "--json").stdout)
     root = next(each for each in again["roots"] if each["root_id"] == "PROJ-100")
     assert root["provisional"].rstrip("0") == row["provisional"]
+    plainly = command("credit", "recompute", str(folder), *told).stdout
+    assert f"tree {evidence['root']}" in plainly
 
 
 def test_wins_are_a_page_and_a_text_of_what_was_finished(tracked: Site, tmp_path: Path) -> None:

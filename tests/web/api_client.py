@@ -55,7 +55,7 @@ class Book:
         """Return three entries of two people, and note that somebody looked."""
         self.events.append(("read", query, people))
         names = enumerate(("c1", "c2", "c3"))
-        of = {"root_id": "PROJ-1", "cost_usd": None}
+        of = {"root_id": "PROJ-1", "cost_usd": None, "decision": "forwarded"}
         return [{"index": n, "principal": name} | of for n, name in names]
 
     def cost_hours(self, query: ledger.Query) -> list[tuple[HourKey, HourSum]]:

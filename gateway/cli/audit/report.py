@@ -22,7 +22,7 @@ FIGURES = (
     "people",
 )
 As_of = Annotated[
-    str, typer.Option("--as-of", metavar="2026-11-01", help="As of this moment; else now.")
+    str, typer.Option("--as-of", metavar="2026-11-01", help="When holds are looked at; else now.")
 ]
 Since = Annotated[str, typer.Option(metavar="2026-09", help="From this month on.")]
 Until = Annotated[str, typer.Option(metavar="2026-11", help="Up to this month, all of it.")]
@@ -109,7 +109,7 @@ def _print(found: Mapping[str, Any]) -> None:
     if found["withheld"]:
         terminal.say(found["withheld"])
     elif not found["rows"]:
-        terminal.say("no root matches: nothing was asked for a task, or nothing in this period")
+        terminal.say("nothing matches, or what does is about few people and shown with others")
     else:
         terminal.records([*found["by"], *_shown(found)], found["rows"])
         total = found["total"]
@@ -124,7 +124,7 @@ def _print(found: Mapping[str, Any]) -> None:
     print(f"unlinked: {share['unlinked']} of {share['of']} USD ({_percent(share['share'])})")
     if found["marks"]:
         print()
-        terminal.records(("root_id", "mark", "why"), found["marks"])
+        terminal.records(("root_id", "team", "mark", "why"), found["marks"])
     evidence = found["evidence"]
     print(f"\nas of {found['as_of']}, from {evidence['entries']:,} entries, tree", end=" ")
     print(f"{evidence['root']}\nto work it out again: {terminal.plain(evidence['reproduce'])}")

@@ -185,6 +185,11 @@ def events_page(body: bytes, *, project: str) -> Delivery:
     return Delivery(outcomes=tuple(found))
 
 
+def event_times(body: bytes) -> list[float]:
+    """Return when the events of a page happened (Unix seconds), whatever they are."""
+    return [payload.seconds(past.created_at) for past in payload.decode(body, tuple[_Past, ...])]
+
+
 def merged(body: bytes) -> list[tuple[int, float]]:
     """Return number and time of change (Unix seconds) of the merged ones in a page of pulls."""
     pulls = payload.decode(body, tuple[_Pull, ...])

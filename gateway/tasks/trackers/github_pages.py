@@ -8,21 +8,9 @@ twice is one change and one event, so a sync that was cut off begins again at th
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Final
 
 from gateway.tasks.trackers import github
-from gateway.tasks.trackers.paging import (
-    NOT_MODIFIED,
-    Place,
-    Sync,
-    asked,
-    kept,
-    next_of,
-    place,
-)
-
-PAGES_MAX: Final = 10_000
-"""Of one list: a tracker that always names a next page must not keep us for ever."""
+from gateway.tasks.trackers.paging import Place, Sync, Walk, asked, place
 
 
 def sync(project: str, places: Mapping[str, str]) -> Sync:
@@ -43,35 +31,22 @@ def _issues(project: str, last: Place) -> Sync:
     path = github.ISSUES_PATH.format(project=project)
     if last.at:
         path += f"&since={datetime.fromtimestamp(last.at, UTC):%Y-%m-%dT%H:%M:%SZ}"
-    newest, etag = last.at, ""
-    wanted, count = path, 0
-    while wanted and count < PAGES_MAX:
-        page = yield from asked(wanted, last.etag if wanted == last.path else "")
-        if page.status == NOT_MODIFIED:
-            return
-        if not count:
-            etag = page.headers.get("etag", "")
+    walk, newest = Walk(path, last), last.at
+    while (page := (yield from walk.next())) is not None:
         delivery = github.issues_page(page.body, project=project)
         newest = max([newest, *(change.at for change in delivery.changes)])
         yield delivery
-        wanted, count = next_of(page), count + 1
-        yield kept(f"issues {project}", Place(at=newest, path=path, etag=etag))
+        yield from walk.kept(f"issues {project}", newest)
 
 
 def _pulls(project: str, last: Place) -> Sync:
     """Read what was merged since last time: each with its reviews, which come before it."""
-    path = github.PULLS_PATH.format(project=project)
-    newest, etag, numbers = last.at, "", list[int]()
-    wanted, count = path, 0
-    while wanted and count < PAGES_MAX:
-        page = yield from asked(wanted, last.etag if not count else "")
-        if page.status == NOT_MODIFIED:
-            return
-        etag = etag or page.headers.get("etag", "")
+    walk = Walk(github.PULLS_PATH.format(project=project), last)
+    newest, numbers = last.at, list[int]()
+    while (page := (yield from walk.next())) is not None:
         found = github.merged(page.body)
         newest = max([newest, *(at for _, at in found)])
         numbers += [number for number, at in found if at > last.at]
-        wanted, count = next_of(page), count + 1
         if any(at <= last.at for _, at in found):
             break
     for number in reversed(numbers):
@@ -80,23 +55,16 @@ def _pulls(project: str, last: Place) -> Sync:
         yield github.reviews(reviews.body, project=project, number=number)
         pull = yield from asked(one)
         yield github.pull(pull.body, project=project)
-    yield kept(f"pulls {project}", Place(at=newest, path=path, etag=etag))
+    yield from walk.kept(f"pulls {project}", newest)
 
 
 def _events(project: str, last: Place) -> Sync:
     """Read what was closed and reopened since last time."""
-    path = github.EVENTS_PATH.format(project=project)
-    newest, etag, count, wanted = last.at, "", 0, path
-    while wanted and count < PAGES_MAX:
-        page = yield from asked(wanted, last.etag if not count else "")
-        if page.status == NOT_MODIFIED:
-            return
-        etag = etag or page.headers.get("etag", "")
-        delivery = github.events_page(page.body, project=project)
-        yield delivery
-        times = [event.at for event in delivery.outcomes]
+    walk, newest = Walk(github.EVENTS_PATH.format(project=project), last), last.at
+    while (page := (yield from walk.next())) is not None:
+        yield github.events_page(page.body, project=project)
+        times = github.event_times(page.body)
         newest = max([newest, *times])
-        wanted, count = next_of(page), count + 1
         if any(at <= last.at for at in times):
             break
-    yield kept(f"events {project}", Place(at=newest, path=path, etag=etag))
+    yield from walk.kept(f"events {project}", newest)

@@ -16,20 +16,9 @@ from urllib.parse import quote
 from msgspec import Struct
 
 from gateway.tasks.trackers import gitlab, payload
-from gateway.tasks.trackers.paging import (
-    NOT_MODIFIED,
-    Page,
-    Place,
-    Sync,
-    asked,
-    kept,
-    next_of,
-    place,
-)
+from gateway.tasks.trackers.paging import Page, Place, Sync, Walk, asked, place
 from gateway.values import Account, Approval, Delivery, OutcomeEvent, TaskChange
 
-PAGES_MAX: Final = 10_000
-"""Of one list: a tracker that always names a next page must not keep us for ever."""
 _LIST: Final = "scope=all&order_by=updated_at&sort=asc&per_page=100"
 
 
@@ -93,38 +82,27 @@ def sync(project: str, places: Mapping[str, str]) -> Sync:
 
 
 def _issues(project: str, base: str, last: Place) -> Sync:
-    path = f"{base}/issues?{_LIST}{_after(last)}"
-    wanted, count, newest, etag = path, 0, last.at, ""
-    while wanted and count < PAGES_MAX:
-        page = yield from asked(wanted, last.etag if wanted == last.path else "")
-        if page.status == NOT_MODIFIED:
-            return
-        etag = etag or page.headers.get("etag", "")
+    walk, newest = Walk(f"{base}/issues?{_LIST}{_after(last)}", last), last.at
+    while (page := (yield from walk.next())) is not None:
         for issue in payload.decode(page.body, tuple[_Issue, ...]):
             newest = max(newest, payload.seconds(issue.updated_at))
             yield _standing(issue, project)
             if issue.state != "closed":
                 states = yield from asked(f"{base}/issues/{issue.iid}/resource_state_events")
                 yield _reopenings(issue, project, states)
-        wanted, count = next_of(page), count + 1
-        yield kept(f"issues {project}", Place(at=newest, path=path, etag=etag))
+        yield from walk.kept(f"issues {project}", newest)
 
 
 def _requests(project: str, base: str, last: Place) -> Sync:
-    path = f"{base}/merge_requests?state=merged&{_LIST}{_after(last)}"
-    wanted, count, newest, etag = path, 0, last.at, ""
-    while wanted and count < PAGES_MAX:
-        page = yield from asked(wanted, last.etag if wanted == last.path else "")
-        if page.status == NOT_MODIFIED:
-            return
-        etag = etag or page.headers.get("etag", "")
+    walk = Walk(f"{base}/merge_requests?state=merged&{_LIST}{_after(last)}", last)
+    newest = last.at
+    while (page := (yield from walk.next())) is not None:
         for request in payload.decode(page.body, tuple[_Request, ...]):
             newest = max(newest, payload.seconds(request.updated_at))
             said = yield from asked(f"{base}/merge_requests/{request.iid}/approvals")
             yield _approvals(request, project, said)
             yield _merged(request, project)
-        wanted, count = next_of(page), count + 1
-        yield kept(f"pulls {project}", Place(at=newest, path=path, etag=etag))
+        yield from walk.kept(f"pulls {project}", newest)
 
 
 def _after(last: Place) -> str:

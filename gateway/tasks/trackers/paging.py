@@ -19,6 +19,9 @@ from gateway.values import Delivery
 NOT_MODIFIED: Final = 304
 OK: Final = 200
 
+PAGES_MAX: Final = 10_000
+"""Of one list: a tracker that always names a next page must not keep us for ever."""
+
 _NEXT = re.compile(r'<([^<>]{1,2000})>;\s*rel="next"')
 
 
@@ -78,6 +81,35 @@ def next_of(page: Page) -> str:
     """Return the address of the page after one (RFC 8288), empty when it is the last."""
     found = _NEXT.search(page.headers.get("link", ""))
     return found[1] if found else ""
+
+
+class Walk:
+    """A list that is read page by page, unless it has not changed since the last sync."""
+
+    def __init__(self, path: str, last: Place) -> None:
+        """Begin at a path; `last` is where the sync before ended."""
+        self._path = self._wanted = path
+        self._last = last
+        self._etag = ""
+        self._count = 0
+
+    def next(self) -> Generator[Step, Page | None, Page | None]:
+        """Ask for the next page, and return it; None: there is none, or nothing changed."""
+        if not self._wanted or self._count == PAGES_MAX:
+            return None
+        known = self._last.etag if self._wanted == self._last.path else ""
+        page = yield from asked(self._wanted, known)
+        if page.status == NOT_MODIFIED:
+            return None
+        self._etag = self._etag or page.headers.get("etag", "")
+        self._wanted = next_of(page)
+        self._count += 1
+        return page
+
+    def kept(self, what: str, at: float) -> Generator[Step, Page | None, None]:
+        """Keep where this ends, unless nothing was read."""
+        if self._count:
+            yield kept(what, Place(at=at, path=self._path, etag=self._etag))
 
 
 def asked(path: str, etag: str = "") -> Generator[Step, Page | None, Page]:

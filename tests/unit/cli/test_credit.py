@@ -9,6 +9,8 @@ import pytest
 
 from gateway import ledger, policy
 from gateway.errors import ConfigError
+from gateway.ledger import notes, tiles
+from gateway.ledger.merkle import leaf_hash
 from gateway.reports.crediting import stated
 from tests.unit.cli.conftest import Command
 from tests.unit.credit import stories
@@ -57,6 +59,10 @@ def test_the_first_entries_alone_can_be_asked_for(run: Command, tmp_path: Path) 
     code, out, _ = run(*given, "6")
     assert code == 0
     assert [each["root_id"] for each in json.loads(out)["roots"]] == ["PAY-1"]
+    shown = run("credit", "recompute", export, "--key", KEY, "--entries", "6")[1]
+    tree = tiles.Tree.empty()
+    tree.extend([leaf_hash(line) for line in log(*WORK).lines[:6]])
+    assert f"from the first 6 of 8 entries, tree {notes.to_base64(tree.root())}" in shown
     code, _, err = run(*given, "9")
     assert code == 2
     assert "there are 8 entries" in err
@@ -73,13 +79,12 @@ def test_credit_is_worked_out_again_from_an_export(run: Command, tmp_path: Path)
     ]
     assert lines[2].split() == [
         *("PAY-1", "payments", "2026-11", "0.8647", "0.0000", "0.0000", "1", "1"),
-        *("8", "1", "0.5000", "thin"),
+        *("8", "1", "0.5", "thin"),
     ]
     assert lines[3] == (
-        "credit settled 0.864664716763, provisional 0, reversed 0;"
-        " 1.0000 USD for all calls of 2 roots"
+        "credit settled 0.864664716763, provisional 0, reversed 0; 1 USD for all calls of 2 roots"
     )
-    assert lines[4].startswith("from the first 8 of 8 entries, root ")
+    assert lines[4].startswith("from the first 8 of 8 entries, tree ")
 
 
 def test_json_is_the_same_bytes_for_the_same_moment(run: Command, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.reports import own, wins, wins_text
 from gateway.reports.months import months
+from tests.stores.ledgers import refusal
 from tests.unit.credit.stories import DAY_US, NOW_US, outcome
 from tests.unit.reports.work import AS_OF_US, Log, task
 
@@ -116,9 +117,10 @@ def test_a_link_that_would_break_its_cell_is_no_link(log: Log) -> None:
 
 
 def test_a_person_sees_their_own_and_nobody_else_s(log: Log) -> None:
-    rows = own.own(log.store, CATALOGUE, "ben", AS_OF_US)["rows"]
+    log.add(refusal(900, principal=log.store.commitment("ben", NOW_US), root_id="PAY-2"))
+    rows = own.own(log.store, "ben", AS_OF_US)["rows"]
     assert [(row["root_id"], row["calls"], row["accepted_tasks"]) for row in rows] == [
         ("PAY-2", 1, 1),
         ("PAY-3", 1, 0),
     ]
-    assert own.own(log.store, CATALOGUE, "nobody", AS_OF_US)["rows"] == []
+    assert own.own(log.store, "nobody", AS_OF_US)["rows"] == []

@@ -117,6 +117,15 @@ def test_events_are_read_until_those_that_are_known() -> None:
     assert place(again.kept["events acme/web"]).at > place(first.kept["events acme/web"]).at
 
 
+def test_other_events_too_say_how_far_it_was_read() -> None:
+    """A project where nothing is closed must not be read from its beginning each time."""
+    labels = [{"event": "labeled", "created_at": f"2026-09-{day}T10:00:00Z"} for day in (27, 26)]
+    first = Driver({EVENTS: page(labels, "e")})
+    more = [{"event": "labeled", "created_at": "2026-09-28T10:00:00Z"}, *labels]
+    again = Driver({EVENTS: page(more, "f", "https://x/2")}, first.kept)
+    assert "https://x/2" not in again.paths
+
+
 def test_what_was_kept_and_cannot_be_read_is_the_beginning() -> None:
     assert place("no json") == place("") == Place()
 
