@@ -1,8 +1,11 @@
 """The meter over a log: who makes more calls without more coming of it is seen."""
 
+import pytest
+
 from gateway.reports import meter
+from gateway.reports.account import account
 from gateway.reports.meter import week_of
-from tests.unit.credit.stories import DAY_US, NOW_US
+from tests.unit.credit.stories import DAY_US, NOW_US, outcome, valuation
 from tests.unit.reports.work import Log, task
 
 WEEK_US = 7 * DAY_US
@@ -38,6 +41,21 @@ def test_calls_that_bring_no_outcomes_drift_and_credit_does_not() -> None:
     assert "calls goes with outcomes less" in found["metrics"]["calls"]["warning"]
     assert [each["cells"] for each in found["metrics"]["calls"]["windows"]] == [16, 16]
     assert found["metrics"]["credit"]["warning"] == ""
+
+
+def test_each_task_of_a_root_is_an_outcome_and_has_its_part_of_the_credit() -> None:
+    log = Log()
+    log.calls("PAY-1", ["ann"], task_id="PAY-11")
+    log.add(valuation(weights=(("PAY-11", "0.5"), ("PAY-12", "0.5"))))
+    for number, week in ((11, 0), (12, 1)):
+        name = f"PAY-{number}"
+        at_us = NOW_US + DAY_US + week * WEEK_US
+        log.add(outcome(number, task_id=name, subject=name, at_us=at_us))
+    found = account(log.store, [], NOW_US + 30 * DAY_US)
+    of: dict[str, dict[tuple[str, int], float]] = {"accepted": {}, "credit": {}}
+    meter._add_outcomes(found, of)
+    assert list(of["accepted"].values()) == [1, 1]
+    assert sum(of["credit"].values()) == pytest.approx(float(found.statement.total))
 
 
 def test_a_log_of_nothing_has_no_windows() -> None:
