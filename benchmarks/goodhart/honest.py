@@ -151,5 +151,5 @@ def _foreign(chance: Random) -> list[list[Message]]:
 
 
 def _brief(chance: Random) -> list[list[Message]]:
-    """Return the one or two calls of somebody who has a short question."""
-    return [[user(texts.question(chance))] for _ in range(chance.randint(1, 2))]
+    """Return the few calls of somebody who has a short question."""
+    return [[user(texts.question(chance))] for _ in range(chance.randint(1, 3))]

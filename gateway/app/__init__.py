@@ -20,8 +20,8 @@ from msgspec import to_builtins
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from gateway import __version__, ledger, likeness, metering, settings, sharing, tasks
-from gateway.app import budgets, demo, gauges, sources, stores, syncing, tracking
+from gateway import __version__, ledger, likeness, metering, policy, settings, sharing, tasks
+from gateway.app import budgets, demo, gauges, learning, sources, stores, syncing, tracking
 from gateway.app.reloading import Reloader
 from gateway.errors import ConfigError, LedgerUnavailable, RegistryUnavailable
 from gateway.ledger.pseudonyms import Weekly
@@ -58,7 +58,6 @@ class Application:
         mine = stores.own_folder(options, data)
         found = sources.read(options, environ)
         own = stores.secrets_of(options, data, found.deployment.pepper)
-        secret, pepper = own.secret, own.pepper
 
         self.data = data
         self.warnings = (*found.deployment.warnings, *found.notes)
@@ -67,24 +66,25 @@ class Application:
         opened = stores.opened(
             options, (data, mine), own, clock=clock, on_failure=lambda: self._on_failure.ledger
         )
+        self._stores = opened
         self.registry, self.ledger, self.outbox = opened.registry, opened.ledger, opened.outbox
-        self.ledger.pepper_in_use(pepper)
+        self.ledger.pepper_in_use(own.pepper)
         self._keep(found)
-        self.shared = _shared(options, mine, secret, lambda: self._on_failure.quotas)
+        self.shared = _shared(options, mine, own.secret, lambda: self._on_failure.quotas)
         self.quotas: memory.MemoryQuotas | SharedQuotas = (
             self.shared.quotas if self.shared else memory.MemoryQuotas()
         )
         self.flights = self.shared.flights if self.shared else sharing.Flights()
         self._seeding = budgets.Seeding(self.quotas, self.ledger, clock)
         self.tally = Tally()
-        self.pepper = pepper
+        self.pepper = own.pepper
         self.tracking, self.syncing = self._track()
         self.upstream, self.deployment = Providers(found.deployment), found.deployment
         self._jobs: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-        self.observer = likeness.Observer(secret)
-        credentials = tasks.TaskCredentials(hmac.digest(secret, b"task credentials", "sha256"))
+        self.observer, self.learner = self._observe(own.secret, found.policies)
+        credentials = tasks.TaskCredentials(hmac.digest(own.secret, b"task credentials", "sha256"))
         outside = Outside(
             keys=self.registry.keys,
             tasks=self.registry.tasks,
@@ -102,10 +102,10 @@ class Application:
                 outside,
                 observer=self.observer,
                 flights=self.flights,
-                secret=hmac.digest(secret, b"sharing", "sha256"),
+                secret=hmac.digest(own.secret, b"sharing", "sha256"),
             ),
             credentials=credentials,
-            pepper=pepper,
+            pepper=own.pepper,
         )
         self.reloader = Reloader(options, environ, swap=self._swap, clock=clock)
         context = api.Api(
@@ -114,11 +114,11 @@ class Application:
             reading=self.ledger.reading,
             decisions=self.ledger.reading,
             weekly=self.ledger.weekly,
-            weekly_apart=lambda: Weekly(secret).of,
+            weekly_apart=lambda: Weekly(own.secret).of,
             flush=self.ledger.flush,
             policies=lambda: self.gateway.snapshot.policies,
             credentials=credentials,
-            pepper=pepper,
+            pepper=own.pepper,
             clock=clock,
             new_id=new_id,
             reload=self.reloader.reload,
@@ -140,6 +140,14 @@ class Application:
             new_id=new_id,
             body_bytes_max=options.body_bytes_max,
         )
+
+    def _observe(
+        self, secret: bytes, policies: policy.PolicySet
+    ) -> tuple[likeness.Observer, learning.Learner]:
+        observer = likeness.Observer(secret)
+        learner = learning.Learner(self._stores.boilerplate, observer.learning, clock)
+        observer.learning.freeze(learner.frozen(policies))
+        return observer, learner
 
     def _track(self) -> tuple[tracking.Tracking, syncing.Syncing]:
         made = tracking.Tracking(
@@ -181,6 +189,7 @@ class Application:
             "version": __version__,
             "policy": self.gateway.snapshot.policies.digest,
             "prices_as_of": metering.PRICES_AS_OF,
+            "boilerplate": self.observer.learning.size,
             "reload": {
                 "succeeded": state.succeeded,
                 "succeeded_at": state.succeeded_at,
@@ -209,11 +218,10 @@ class Application:
 
     def close(self) -> None:
         """Give the stores back. For whoever built an application and did not serve it."""
-        self.ledger.close()
-        self.outbox.close()
-        self.registry.close()
+        self._stores.close()
 
     async def _swap(self, found: sources.Sources) -> str:
+        boilerplate = await self.learner.freeze(found.policies)
         upstream = Providers(found.deployment)
         await self._seeding.seed(found.policies)
         earlier = self.upstream
@@ -221,6 +229,7 @@ class Application:
         self.gateway.snapshot = Snapshot(
             policies=found.policies, upstream=upstream, prices=found.prices
         )
+        self.observer.learning.freeze(boilerplate)
         self._on_failure = found.policies.settings.on_store_failure
         self.deployment = found.deployment
         self._keep(found)
@@ -242,6 +251,7 @@ class Application:
         self._start(self._prepare())
         self._start(self._refresh())
         self._start(self.tracking.run())
+        self._start(self.learner.run())
         self._start(self.reloader.watch())
         try:
             yield
@@ -252,6 +262,8 @@ class Application:
             await asyncio.gather(*self._jobs, return_exceptions=True)
             with contextlib.suppress(LedgerUnavailable, RegistryUnavailable):
                 await self.tracking.tell()
+            with contextlib.suppress(RegistryUnavailable):
+                await self.learner.flush()
             await self.flights.close()
             if self.shared is not None:
                 await self.shared.close()

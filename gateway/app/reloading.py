@@ -55,11 +55,13 @@ class Reloader:
 
         Raises:
             ConfigError: it cannot be used; what was in force still is.
+            RegistryUnavailable: what goes with it cannot be read; likewise.
 
         """
         async with self._turn:
             try:
                 found = await asyncio.to_thread(sources.read, self._options, self._environ)
+                digest = await self._swap(found)
             except GatewayError as error:
                 self.state.succeeded = False
                 self.state.error = str(error)
@@ -67,7 +69,6 @@ class Reloader:
                 raise
             for note in found.notes:
                 log.warning("%s", note)
-            digest = await self._swap(found)
             self.state = State(succeeded_at=self._clock())
             return digest
 

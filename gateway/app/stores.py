@@ -5,6 +5,7 @@ What is one replica's own (its name, what it spools) is in a folder of its own e
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -14,16 +15,19 @@ from gateway import reports, settings
 from gateway.errors import ConfigError
 from gateway.ledger import notes
 from gateway.stores import secrets
+from gateway.stores.sqlite.boilerplate import Boilerplate as FileBoilerplate
 from gateway.stores.sqlite.ledger import Ledger as FileLedger
 from gateway.stores.sqlite.outbox import Outbox as FileOutbox
 from gateway.stores.sqlite.registry import Registry as FileRegistry
 
 if TYPE_CHECKING:
+    from gateway.stores.postgres.boilerplate import Boilerplate as SharedBoilerplate
     from gateway.stores.postgres.ledger import Ledger as SharedLedger
     from gateway.stores.postgres.outbox import Outbox as SharedOutbox
     from gateway.stores.postgres.registry import Registry as SharedRegistry
 
 __all__ = [
+    "Boilerplate",
     "FileLedger",
     "Ledger",
     "Outbox",
@@ -35,21 +39,24 @@ __all__ = [
     "secrets_of",
 ]
 
+Boilerplate: TypeAlias = "FileBoilerplate | SharedBoilerplate"
 Ledger: TypeAlias = "FileLedger | SharedLedger"
 Outbox: TypeAlias = "FileOutbox | SharedOutbox"
 Registry: TypeAlias = "FileRegistry | SharedRegistry"
 
 
 class Stores(Struct, frozen=True, kw_only=True):
-    """The registry, the ledger and what it is to be told, open."""
+    """The registry, the ledger, what it is to be told, and what is boilerplate, open."""
 
     registry: Registry
     ledger: Ledger
     outbox: Outbox
+    boilerplate: Boilerplate
 
     def close(self) -> None:
         """Give all of them back."""
         self.ledger.close()
+        self.boilerplate.close()
         self.outbox.close()
         self.registry.close()
 
@@ -108,41 +115,65 @@ def opened(
 
     """
     data, mine = folders
-    if not options.database_url:
-        registry = FileRegistry.open(data, create=True)
-        ledger = FileLedger.open(
-            data,
-            secret=own.secret,
-            key=own.ledger_key,
-            previous_key=own.previous_key,
-            clock=clock,
-            small_team=_small_team(registry, clock),
-        )
-        return Stores(registry=registry, ledger=ledger, outbox=FileOutbox.open(data))
+    with ExitStack() as undone:
+        if options.database_url:
+            made = _shared(options.database_url, mine, own, clock, on_failure, undone)
+        else:
+            made = _files(data, own, clock, undone)
+        undone.pop_all()
+    return made
+
+
+def _files(data: Path, own: Secrets, clock: Callable[[], float], undone: ExitStack) -> Stores:
+    registry = FileRegistry.open(data, create=True)
+    undone.callback(registry.close)
+    outbox = FileOutbox.open(data)
+    undone.callback(outbox.close)
+    boilerplate = FileBoilerplate.open(data)
+    undone.callback(boilerplate.close)
+    ledger = FileLedger.open(
+        data,
+        secret=own.secret,
+        key=own.ledger_key,
+        previous_key=own.previous_key,
+        clock=clock,
+        small_team=_small_team(registry, clock),
+    )
+    return Stores(registry=registry, ledger=ledger, outbox=outbox, boilerplate=boilerplate)
+
+
+def _shared(
+    url: str,
+    mine: Path,
+    own: Secrets,
+    clock: Callable[[], float],
+    on_failure: Callable[[], Literal["closed", "spool"]],
+    undone: ExitStack,
+) -> Stores:
     # Imported when used: the embedded default loads no driver.
-    from gateway.stores.postgres.ledger import Ledger as SharedLedger  # noqa: PLC0415  # above
+    from gateway.stores.postgres.boilerplate import (  # noqa: PLC0415  # above
+        Boilerplate as SharedBoilerplate,
+    )
+    from gateway.stores.postgres.ledger import Ledger as SharedLedger  # noqa: PLC0415
     from gateway.stores.postgres.ledger import Place  # noqa: PLC0415
     from gateway.stores.postgres.outbox import Outbox as SharedOutbox  # noqa: PLC0415
     from gateway.stores.postgres.registry import Registry as SharedRegistry  # noqa: PLC0415
 
-    shared = SharedRegistry.open(options.database_url)
-    outbox: SharedOutbox | None = None
-    try:
-        outbox = SharedOutbox.open(options.database_url)
-        record = SharedLedger.open(
-            Place(url=options.database_url, folder=mine, on_failure=on_failure),
-            secret=own.secret,
-            key=own.ledger_key,
-            previous_key=own.previous_key,
-            clock=clock,
-            small_team=_small_team(shared, clock),
-        )
-    except BaseException:
-        shared.close()
-        if outbox is not None:
-            outbox.close()
-        raise
-    return Stores(registry=shared, ledger=record, outbox=outbox)
+    registry = SharedRegistry.open(url)
+    undone.callback(registry.close)
+    outbox = SharedOutbox.open(url)
+    undone.callback(outbox.close)
+    boilerplate = SharedBoilerplate.open(url)
+    undone.callback(boilerplate.close)
+    ledger = SharedLedger.open(
+        Place(url=url, folder=mine, on_failure=on_failure),
+        secret=own.secret,
+        key=own.ledger_key,
+        previous_key=own.previous_key,
+        clock=clock,
+        small_team=_small_team(registry, clock),
+    )
+    return Stores(registry=registry, ledger=ledger, outbox=outbox, boilerplate=boilerplate)
 
 
 def _small_team(registry: Registry, clock: Callable[[], float]) -> Callable[[str], bool]:

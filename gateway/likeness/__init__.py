@@ -7,12 +7,14 @@ by word, and its verdict can be explained.
 """
 
 from gateway.likeness.explanation import Explanation, explain, judge_pair
+from gateway.likeness.learning import Learning, widespread
 from gateway.likeness.lexicon import Lexicon, WordClass
 from gateway.likeness.signature import Observer, Signature
 from gateway.likeness.verdict import prepare
 
 __all__ = [
     "Explanation",
+    "Learning",
     "Lexicon",
     "Observer",
     "Signature",
@@ -20,4 +22,5 @@ __all__ = [
     "explain",
     "judge_pair",
     "prepare",
+    "widespread",
 ]

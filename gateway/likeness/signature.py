@@ -17,6 +17,7 @@ import numpy as np
 from msgspec import Struct
 
 from gateway.likeness import boilerplate, brevity, verdict
+from gateway.likeness.learning import Learning
 from gateway.likeness.lexicon import GROUPS, NO_PLACE, RECORD_BYTES, Lexicon
 from gateway.likeness.normal_form import spell
 from gateway.likeness.units import Units
@@ -60,7 +61,8 @@ class Observer:
     def __init__(self, secret: bytes) -> None:
         self.lexicon = Lexicon(_key(secret, "words"))
         self._exact = _key(secret, "exact")
-        self._units = Units(_key(secret, "units"))
+        self.learning = Learning()
+        self._units = Units(_key(secret, "units"), self.lexicon)
         # The same few for call after call.
         self.scope = lru_cache(_SCOPES_REMEMBERED_MAX)(self._scope_of)
 
@@ -103,7 +105,7 @@ class Observer:
         """Return the signature of a turn of tool results: compared with nothing, only counted."""
         units: tuple[str, ...] = ()
         if root is not None:
-            units = self._units.of((self.lexicon.records(_answered(turn.results)),), root)
+            units = self._told([self.lexicon.records(_answered(turn.results))], root)
         raw = "\0".join(turn.results).encode("utf-8", "surrogatepass")
         return Signature(
             kind="continuation",
@@ -125,8 +127,17 @@ class Observer:
     ) -> tuple[str, ...]:
         """Return the units of what the turn itself says: no run goes from one part to another."""
         if tokens is own:
-            return self._units.of((records,), root)
-        return self._units.of([self.lexicon.records(part) for part in (own, answered)], root)
+            return self._told([records], root)
+        return self._told([self.lexicon.records(part) for part in (own, answered)], root)
+
+    def _told(self, texts: Sequence[bytes], root: str) -> tuple[str, ...]:
+        """Return the units of some texts, without those of boilerplate, and learn from them."""
+        runs = self._units.runs(texts)
+        grams = self._units.grams(runs)
+        self.learning.note(root, grams)
+        if self.learning.size:
+            runs = runs[~self.learning.is_boilerplate(grams)]
+        return self._units.of(runs, root)
 
     def _hash(self, what: bytes, scope: bytes) -> bytes:
         return blake2b(scope + what, digest_size=16, key=self._exact).digest()

@@ -240,6 +240,8 @@ class CreditParameters(Struct, frozen=True, kw_only=True):
     """How long an acceptance is provisional."""
     unvalued_budget: Decimal | None = None
     """What a team's unvalued roots share in a month; None: the team's size."""
+    boilerplate_roots: int = 20
+    """Five words that so many roots say in a month are boilerplate from the next version on."""
     umbrella_days: int = 90
     """A root open longer than this is marked …"""
     umbrella_cost_share: Decimal = Decimal("0.2")

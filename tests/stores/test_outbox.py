@@ -190,8 +190,8 @@ def test_names_are_gone_once_they_were_told(tmp_path: Path) -> None:
     made = sqlite.Outbox.open(tmp_path)
     made.add([outcome("a", body=b"alice@example.com")], now=NOW)
     made.told(["out_a"], NOW)
-    assert made._ask("to_tell", (10,)) == []
-    found = list(made._connection.execute("SELECT body FROM telling"))
+    assert made._file.ask("to_tell", (10,)) == []
+    found = list(made._file._connection.execute("SELECT body FROM telling"))
     assert found == [(None,)]
     made.close()
 

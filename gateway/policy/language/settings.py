@@ -141,6 +141,12 @@ _CREDIT = Shape(
             default=TEAM_SIZE,
         ),
         Key(
+            name="boilerplate_roots",
+            kind=Whole(least=2, most=1_000_000),
+            about="What so many roots say in a month counts for none, from the next version on.",
+            default=20,
+        ),
+        Key(
             name="umbrella",
             kind=_UMBRELLA,
             about="When a root is marked as holding too much.",
@@ -218,6 +224,7 @@ def _credit(form: Form) -> CreditParameters:
         saturation=inner.get("saturation", default.saturation),
         settle_days=inner.get("settle_days", default.settle_days),
         unvalued_budget=unvalued if isinstance(unvalued, Decimal) else None,
+        boilerplate_roots=inner.get("boilerplate_roots", default.boilerplate_roots),
         umbrella_days=umbrella.get("days", default.umbrella_days),
         umbrella_cost_share=umbrella.get("cost_share", default.umbrella_cost_share),
     )

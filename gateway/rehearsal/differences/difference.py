@@ -316,6 +316,7 @@ def _flat(policies: PolicySet) -> dict[str, object]:
         "credit.saturation": credit.saturation,
         "credit.settle_days": credit.settle_days,
         "credit.unvalued_budget": "team_size" if unvalued is None else unvalued,
+        "credit.boilerplate_roots": credit.boilerplate_roots,
         "credit.umbrella.days": credit.umbrella_days,
         "credit.umbrella.cost_share": credit.umbrella_cost_share,
     }

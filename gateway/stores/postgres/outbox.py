@@ -5,20 +5,13 @@ One replica at a time has the turn to tell. One session, used by one thread at a
 that broke is replaced when the next question comes.
 """
 
-import contextlib
 import os
-import threading
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import psycopg
-
-from gateway.errors import ConfigError, RegistryUnavailable
-from gateway.stores import queries
 from gateway.stores.memory_outbox import LEASED_MAX, number_of
 from gateway.stores.postgres import connection
-from gateway.stores.postgres.connection import Address, Connection
+from gateway.stores.postgres.session import Session
 from gateway.values import Telling
 
 TURN_S: Final = 30.0
@@ -30,33 +23,18 @@ SQL = connection.load(FILE)
 class Outbox:
     """What is to be told, and what is remembered of it: ids, subjects, tasks, and no person."""
 
-    def __init__(self, opened: Connection, address: Address) -> None:
-        self._connection = opened
-        self._address = address
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self._holder = os.urandom(8).hex()
-        self._closed = False
-        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, url: str) -> "Outbox":
         """Return the outbox in a database, begun if need be; raises ConfigError."""
-        address = connection.read(url)
-        with connection.told(address, ConfigError):
-            opened = connection.connect(address)
-            try:
-                connection.migrate(opened, "outbox", queries.migrations(queries.load(FILE)))
-            except BaseException:
-                opened.close()
-                raise
-        return cls(opened, address)
+        return cls(Session(url, "outbox", FILE))
 
     def close(self) -> None:
-        """Give the turn back, and end the session."""
-        with self._lock:
-            self._closed = True
-            with contextlib.suppress(psycopg.Error):  # whoever is away has it for a while yet
-                self._connection.execute(SQL["give_turn"], (self._holder,))
-            self._connection.close()
+        """Give the turn back, and end the session; whoever is away has it for a while yet."""
+        self._session.close("give_turn", (self._holder,))
 
     def add(
         self, tellings: Sequence[Telling], *, tracker: str = "", delivery_id: str = "", now: float
@@ -66,7 +44,7 @@ class Outbox:
 
         Returns False, and adds nothing, when the delivery was remembered before.
         """
-        with self._session() as session, session.transaction():
+        with self._session.begin() as session, session.transaction():
             # Numbers are given when a row is added, not when it can be seen: one at a time.
             session.execute(SQL["lock"])
             if delivery_id:
@@ -79,12 +57,12 @@ class Outbox:
 
     def is_replay(self, tracker: str, delivery_id: str) -> bool:
         """Return whether a delivery was remembered."""
-        return bool(self._ask("delivery", (tracker, delivery_id)))
+        return bool(self._session.ask("delivery", (tracker, delivery_id)))
 
     def lease(self, now: float) -> list[Telling]:
         """Return the oldest that are to be told; none while another sender has the turn."""
         turn = {"holder": self._holder, "now": now, "until": now + TURN_S}
-        with self._session() as session, session.transaction():
+        with self._session.begin() as session, session.transaction():
             if session.execute(SQL["take_turn"], turn).fetchone() is None:
                 return []
             rows = session.execute(SQL["to_tell"], (LEASED_MAX,)).fetchall()
@@ -92,66 +70,41 @@ class Outbox:
 
     def told(self, ids: Sequence[str], now: float) -> None:
         """Remember that some were told, and drop what they said."""
-        with self._session() as session:
-            session.execute(SQL["told"], (now, list(ids)))
+        self._session.ask("told", (now, list(ids)))
 
     def accepted_for(self, subject: str) -> list[str]:
         """Return the tasks a subject was ever taken for, sorted."""
-        return [task_id for (task_id,) in self._ask("accepted_for", (subject,))]
+        return [task_id for (task_id,) in self._session.ask("accepted_for", (subject,))]
 
     def last_valuation(self, root_id: str) -> tuple[int, str]:
         """Return the highest n that was added for a root, and its mark; (-1, "") for none."""
-        found = self._ask("last_valuation", (root_id,))
+        found = self._session.ask("last_valuation", (root_id,))
         return (number_of(found[0][0]), found[0][1]) if found else (-1, "")
 
     def valued_roots(self) -> list[str]:
         """Return the roots that have a valuation, sorted."""
-        return [root_id for (root_id,) in self._ask("valued_roots", ())]
+        return [root_id for (root_id,) in self._session.ask("valued_roots")]
 
     def heard(self, tracker: str, now: float) -> None:
         """Remember that a tracker was heard of."""
-        with self._session() as session:
-            session.execute(SQL["heard"], (tracker, now))
+        self._session.ask("heard", (tracker, now))
 
     def heard_at(self) -> Mapping[str, float]:
         """Return when each tracker was last heard of (Unix seconds)."""
-        return dict(self._ask("heard_at", ()))
+        return dict(self._session.ask("heard_at"))
 
     def place(self, tracker: str, what: str) -> str:
         """Return how far something was read from a tracker; empty for not at all."""
-        found = self._ask("place", (tracker, what))
+        found = self._session.ask("place", (tracker, what))
         return str(found[0][0]) if found else ""
 
     def set_place(self, tracker: str, what: str, value: str) -> None:
         """Remember how far something was read."""
-        with self._session() as session:
-            session.execute(SQL["set_place"], (tracker, what, value))
+        self._session.ask("set_place", (tracker, what, value))
 
     def forget(self, before: float) -> int:
         """Forget deliveries from before a moment; return how many."""
-        return len(self._ask("forget", (before,)))
-
-    def _ask(self, name: str, given: Sequence[Any]) -> list[tuple[Any, ...]]:
-        with self._session() as session:
-            return session.execute(SQL[name], given).fetchall()
-
-    @contextmanager
-    def _session(self) -> Generator[Connection]:
-        with self._lock, connection.told(self._address, RegistryUnavailable):
-            if self._closed:
-                raise RegistryUnavailable("the outbox is closed: this server is stopping")
-            if self._connection.closed or not _answers(self._connection):
-                self._connection.close()
-                self._connection = connection.connect(self._address)
-            yield self._connection
-
-
-def _answers(session: Connection) -> bool:
-    try:
-        session.execute(b"SELECT 1")
-    except psycopg.OperationalError:
-        return False
-    return True
+        return len(self._session.ask("forget", (before,)))
 
 
 def _row(each: Telling) -> tuple[Any, ...]:

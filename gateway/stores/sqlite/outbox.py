@@ -4,50 +4,33 @@ What trackers told, until the ledger was told too: in a SQLite file of the data 
 A command that syncs beside a running gateway adds to it, and the gateway tells the ledger.
 """
 
-import threading
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import apsw
-
-from gateway.errors import RegistryUnavailable
 from gateway.stores import queries
 from gateway.stores.memory_outbox import LEASED_MAX, number_of
-from gateway.stores.sqlite import connection
-from gateway.stores.sqlite.connection import Connection, Rows
+from gateway.stores.sqlite.file import File
 from gateway.values import Telling
 
 SQL = queries.load("outbox.sql")
 FILE = "outbox.sqlite"
 
 
-class _Run(Protocol):
-    def __call__(self, statements: str, bindings: Sequence[Any]) -> Rows:
-        """Run a statement of an open transaction."""
-        ...
-
-
 class Outbox:
     """What is to be told, and what is remembered of it: ids, subjects, tasks, and no person."""
 
-    def __init__(self, opened: Connection, path: Path) -> None:
-        self._connection = opened
-        self._path = path
-        self._lock = threading.Lock()
+    def __init__(self, file: File) -> None:
+        self._file = file
 
     @classmethod
     def open(cls, folder: Path) -> "Outbox":
         """Return the outbox of a data folder, made if need be; raises ConfigError."""
-        file = folder / FILE
-        connection.create(file)
-        return cls(connection.connect(file, queries.migrations(SQL)), file)
+        return cls(File(folder, FILE, SQL))
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
-            self._connection.close()
+        self._file.close()
 
     def add(
         self, tellings: Sequence[Telling], *, tracker: str = "", delivery_id: str = "", now: float
@@ -57,85 +40,60 @@ class Outbox:
 
         Returns False, and adds nothing, when the delivery was remembered before.
         """
-        with self._writing() as run:
-            if delivery_id and not list(run(SQL["remember"], (tracker, delivery_id, now))):
+        with self._file.writing() as run:
+            if delivery_id and not list(run("remember", (tracker, delivery_id, now))):
                 return False
             for each in tellings:
-                run(SQL["add"], _row(each))
+                run("add", _row(each))
         return True
 
     def is_replay(self, tracker: str, delivery_id: str) -> bool:
         """Return whether a delivery was remembered."""
-        return bool(self._ask("delivery", (tracker, delivery_id))[0][0])
+        return bool(self._file.ask("delivery", (tracker, delivery_id))[0][0])
 
     def lease(self, now: float) -> list[Telling]:
         """Return the oldest that are to be told; one gateway alone uses a data folder."""
-        return [_telling(each) for each in self._ask("to_tell", (LEASED_MAX,))]
+        return [_telling(each) for each in self._file.ask("to_tell", (LEASED_MAX,))]
 
     def told(self, ids: Sequence[str], now: float) -> None:
         """Remember that some were told, and drop what they said."""
-        with self._writing() as run:
+        with self._file.writing() as run:
             for each in ids:
-                run(SQL["told"], (now, each))
+                run("told", (now, each))
 
     def accepted_for(self, subject: str) -> list[str]:
         """Return the tasks a subject was ever taken for, sorted."""
-        return [task_id for (task_id,) in self._ask("accepted_for", (subject,))]
+        return [task_id for (task_id,) in self._file.ask("accepted_for", (subject,))]
 
     def last_valuation(self, root_id: str) -> tuple[int, str]:
         """Return the highest n that was added for a root, and its mark; (-1, "") for none."""
-        found = self._ask("last_valuation", (root_id,))
+        found = self._file.ask("last_valuation", (root_id,))
         return (number_of(found[0][0]), found[0][1]) if found else (-1, "")
 
     def valued_roots(self) -> list[str]:
         """Return the roots that have a valuation, sorted."""
-        return [root_id for (root_id,) in self._ask("valued_roots", ())]
+        return [root_id for (root_id,) in self._file.ask("valued_roots")]
 
     def heard(self, tracker: str, now: float) -> None:
         """Remember that a tracker was heard of."""
-        self._ask("heard", (tracker, now))
+        self._file.ask("heard", (tracker, now))
 
     def heard_at(self) -> Mapping[str, float]:
         """Return when each tracker was last heard of (Unix seconds)."""
-        return dict(self._ask("heard_at", ()))
+        return dict(self._file.ask("heard_at"))
 
     def place(self, tracker: str, what: str) -> str:
         """Return how far something was read from a tracker; empty for not at all."""
-        found = self._ask("place", (tracker, what))
+        found = self._file.ask("place", (tracker, what))
         return str(found[0][0]) if found else ""
 
     def set_place(self, tracker: str, what: str, value: str) -> None:
         """Remember how far something was read."""
-        self._ask("set_place", (tracker, what, value))
+        self._file.ask("set_place", (tracker, what, value))
 
     def forget(self, before: float) -> int:
         """Forget deliveries from before a moment; return how many."""
-        return len(self._ask("forget", (before,)))
-
-    def _ask(self, name: str, bindings: Sequence[Any]) -> list[tuple[Any, ...]]:
-        with self._lock, self._told():
-            return list(self._connection.execute(SQL[name], bindings))
-
-    @contextmanager
-    def _writing(self) -> Generator[_Run]:
-        with self._lock, self._told():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection.execute
-                self._connection.execute("COMMIT")
-            finally:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-
-    @contextmanager
-    def _told(self) -> Generator[None]:
-        try:
-            yield
-        except apsw.Error as error:
-            raise RegistryUnavailable(
-                f"{self._path.name} cannot be used now ({type(error).__name__}): see that its disk"
-                " is well and has room, and that no other process holds it, then try again"
-            ) from error
+        return len(self._file.ask("forget", (before,)))
 
 
 def _row(each: Telling) -> tuple[Any, ...]:

@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.likeness.lexicon import Lexicon, WordClass, classify
-from gateway.likeness.units import KEPT_MAX, WORDS, Units
+from gateway.likeness.units import KEPT_MAX, WORDS, Runs, Units
 
 _LEXICON = Lexicon(b"w" * 32)
-_UNITS = Units(b"u" * 32)
+_UNITS = Units(b"u" * 32, _LEXICON)
 _TEXTS = st.lists(
     st.sampled_from(
         ["fix", "the", "bug", "in", "parser", "of", "dates", "and", "add", "a", "test"]
@@ -16,8 +16,17 @@ _TEXTS = st.lists(
 )
 
 
+def _runs(*texts: list[str]) -> Runs:
+    return _UNITS.runs([_LEXICON.records(text) for text in texts])
+
+
 def _of(*texts: list[str], root: str = "root") -> tuple[str, ...]:
-    return _UNITS.of([_LEXICON.records(text) for text in texts], root)
+    return _UNITS.of(_runs(*texts), root)
+
+
+def _under(key: bytes, words: list[str]) -> tuple[str, ...]:
+    units = Units(key * 32, _LEXICON)
+    return units.of(units.runs([_LEXICON.records(words)]), "root")
 
 
 def _words(count: int) -> list[str]:
@@ -47,10 +56,9 @@ def test_only_the_smallest_are_kept() -> None:
 
 def test_another_root_or_key_gives_unrelated_units() -> None:
     words = _words(60)
-    records = [_LEXICON.records(words)]
     assert not set(_of(words)) & set(_of(words, root="other"))
-    assert not set(_of(words)) & set(Units(b"v" * 32).of(records, "root"))
-    assert _of(words) == Units(b"u" * 32).of(records, "root")
+    assert not set(_of(words)) & set(_under(b"v", words))
+    assert _of(words) == _under(b"u", words)
 
 
 def test_the_order_of_words_matters_within_a_run() -> None:
@@ -58,7 +66,7 @@ def test_the_order_of_words_matters_within_a_run() -> None:
 
 
 _SALT = st.sampled_from(
-    ["7", "123456", "20261105t1007", "x9q4z7k2w8j5v1", "utf8", "please", "thanks"]
+    ["20261105t1007", "x9q4z7k2w8j5v1", "utf8", "please", "thanks", "id", "request", "attempt"]
 )
 
 
@@ -66,11 +74,31 @@ _SALT = st.sampled_from(
 def test_what_is_there_to_differ_adds_nothing_wherever_it_stands(
     text: list[str], salts: list[tuple[int, str]]
 ) -> None:
-    """Numbers, ids, times, what looks random, politeness."""
+    """Ids, times, what looks random, what introduces these, politeness."""
     salted = list(text)
     for place, salt in salts:
         salted.insert(place, salt)
     assert _of(salted) == _of(text)
+
+
+@given(_TEXTS, st.integers(0, 60), st.lists(st.integers(0, 10**9), min_size=1, max_size=5))
+def test_numbers_at_a_place_add_one_unit_at_most_whatever_they_are(
+    text: list[str], place: int, numbers: list[int]
+) -> None:
+    """Their words are counted as before, and a text of numbers alone has nothing to count."""
+    plain = set(_of(text))
+    many = [*text[:place], *map(str, numbers), *text[place:]]
+    one = [*text[:place], "7", *text[place:]]
+    assert set(_of(many)) == set(_of(one))
+    assert plain <= set(_of(one))
+    assert len(set(_of(one)) - plain) == int(min(place, len(text)) >= WORDS - 1)
+
+
+def test_a_number_counts_with_the_four_words_before_it() -> None:
+    assert len(_of(["fix", "the", "bug", "in", "12"])) == 1
+    assert _of(["fix", "the", "bug", "in", "12"]) == _of(["fix", "the", "bug", "in", "id", "977"])
+    assert _of(["fix", "the", "bug", "in", "12"]) != _of(["fix", "the", "bug", "of", "12"])
+    assert _of(["fix", "the", "bug", "12", "in"]) == ()
 
 
 @given(_TEXTS, _TEXTS)

@@ -160,6 +160,7 @@ DEFAULTS = {
     "saturation": CreditParameters().saturation,
     "settle_days": CreditParameters().settle_days,
     "unvalued_budget": "team_size",
+    "boilerplate_roots": CreditParameters().boilerplate_roots,
     "days": CreditParameters().umbrella_days,
     "cost_share": CreditParameters().umbrella_cost_share,
 }

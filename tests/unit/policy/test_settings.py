@@ -21,11 +21,15 @@ def test_a_set_that_says_nothing_has_the_defaults() -> None:
 
 
 def test_the_parameters_of_credit_are_read() -> None:
-    text = "credit: {saturation: 7.50, settle_days: 0, unvalued_budget: 12, umbrella: {days: 30}}"
+    text = (
+        "credit: {saturation: 7.50, settle_days: 0, unvalued_budget: 12, boilerplate_roots: 3,"
+        " umbrella: {days: 30}}"
+    )
     assert settings(text).credit == CreditParameters(
         saturation=Decimal("7.5"),
         settle_days=0,
         unvalued_budget=Decimal(12),
+        boilerplate_roots=3,
         umbrella_days=30,
     )
     umbrella = settings("credit: {umbrella: {cost_share: 1}}").credit
