@@ -16,7 +16,7 @@ from msgspec import Struct
 from gateway.app.stores import Outbox
 from gateway.errors import GatewayError, InvalidRequest, TrackerUnavailable
 from gateway.settings import Tracker
-from gateway.tasks.trackers import KEPT, SYNCERS
+from gateway.tasks.trackers import KEPT, Syncer, syncer
 from gateway.tasks.trackers.paging import NOT_MODIFIED, OK, Ask, Keep, Page, Sync
 from gateway.values import Delivery
 
@@ -30,13 +30,22 @@ PAUSE_S: Final = 1.0
 """Before the second try; twice as long before each further one."""
 _FORBIDDEN: Final = 403
 """A plain no, where no limit is told with it."""
+AWAY: Final = "away"
+"""Name of the place that holds since when a tracker was not there for a sync (Unix seconds)."""
+_BAD: Final = 400
+_LINEAR_LIMITED: Final = b'"RATELIMITED"'
 _LIMITED: Final = frozenset((_FORBIDDEN, 429))
 _FAILED: Final = 500
 _SAID: Final[Mapping[int, str]] = {
     401: "it does not know the api_key: set another one in goodgate.yaml",
+    400: "it takes the question for a mistake: see that `projects` are its own names, as PAY",
     403: "the api_key may not read this: give it read access to issues and pull requests",
     404: "it knows no such project, or the api_key may not see it",
 }
+
+
+class _Refused(TrackerUnavailable):
+    """The tracker is there, and says no."""
 
 
 class Progress(Struct, kw_only=True):
@@ -90,16 +99,17 @@ class Syncing:
         if tracker is None:
             known = ", ".join(sorted(self._around.trackers())) or "none"
             raise InvalidRequest(f"goodgate.yaml has no tracker {name[:40]!r}; known: {known}")
-        if tracker.kind not in SYNCERS or not tracker.projects:
+        steps = syncer(tracker.kind, tracker.value_field)
+        if steps is None or not tracker.projects:
             raise InvalidRequest(
-                f"tracker {name} has no `projects` to read: name them in goodgate.yaml (for github"
-                " and gitlab), or let it tell by webhook"
+                f"tracker {name} has no `projects` to read: name them in goodgate.yaml, or let it"
+                " tell by webhook"
             )
         job = self._jobs.get(name)
         if job is None or job.done():
             progress = Progress(tracker=name, projects=len(tracker.projects))
             self._progress[name] = progress
-            self._jobs[name] = asyncio.ensure_future(self._run(tracker, progress))
+            self._jobs[name] = asyncio.ensure_future(self._run(tracker, steps, progress))
         return self.status()[name]
 
     def status(self) -> dict[str, dict[str, Any]]:
@@ -113,16 +123,21 @@ class Syncing:
             job.cancel()
         await asyncio.gather(*jobs, return_exceptions=True)
 
-    async def _run(self, tracker: Tracker, progress: Progress) -> None:
+    async def _run(self, tracker: Tracker, steps: Syncer, progress: Progress) -> None:
+        outbox = self._around.outbox
         try:
             for project in tracker.projects:
                 progress.project = project
                 places = await asyncio.to_thread(self._places, tracker, project)
-                steps = SYNCERS[tracker.kind](project, places)
-                await self._drive(tracker, progress, steps)
+                await self._drive(tracker, progress, steps(project, places))
                 progress.finished += 1
+            # A list that has not changed tells nothing, and its tracker answered all the same.
+            await asyncio.to_thread(outbox.heard, tracker.name, self._around.clock())
             progress.state = "done"
         except GatewayError as error:
+            if isinstance(error, TrackerUnavailable) and not isinstance(error, _Refused):
+                since = str(self._around.clock())
+                await asyncio.to_thread(outbox.set_place, tracker.name, AWAY, since)
             progress.state, progress.error = "failed", str(error)
             log.warning("the sync with tracker %s ended: %s", tracker.name, error)
         finally:
@@ -153,7 +168,7 @@ class Syncing:
         tries = 0
         while True:
             try:
-                page = await self._around.fetch(tracker.base_url, tracker.api_key, ask)
+                page = await self._around.fetch(tracker.base_url, tracker.authorization, ask)
             except TrackerUnavailable:
                 tries += 1
                 if tries >= TRIES:
@@ -171,7 +186,8 @@ class Syncing:
             tries += 1
             if page.status < _FAILED or tries >= TRIES:
                 said = _SAID.get(page.status, f"it answers {page.status}")
-                raise TrackerUnavailable(f"{progress.project}: {said}")
+                kind = _Refused if page.status < _FAILED else TrackerUnavailable
+                raise kind(f"{progress.project}: {said}")
             await self._around.sleep(PAUSE_S * 2 ** (tries - 1))
 
     async def _wait(self, progress: Progress, wait_s: float) -> None:
@@ -185,8 +201,11 @@ class Syncing:
         Return how long a tracker wants to be left alone; None: it did not say so.
 
         docs.github.com, "Rate limits for the REST API": `retry-after`, else until
-        `x-ratelimit-reset` when nothing remains, else a minute.
+        `x-ratelimit-reset` when nothing remains, else a minute. linear.app/developers, "Rate
+        limiting": 400 with the code `RATELIMITED`, from a bucket that is refilled all the time.
         """
+        if page.status == _BAD and _LINEAR_LIMITED in page.body:
+            return WAIT_S
         if page.status not in _LIMITED:
             return None
         after = page.headers.get("retry-after", "")

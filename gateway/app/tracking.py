@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from gateway import tasks
 from gateway.app.stores import Ledger, Outbox, Registry
+from gateway.app.syncing import AWAY
 from gateway.credit import telling
 from gateway.errors import LedgerUnavailable, RegistryUnavailable
 from gateway.settings import Tracker
@@ -158,13 +159,16 @@ class Tracking:
         return await asyncio.shield(self._job)
 
     def stale(self) -> frozenset[str]:
-        """Return the trackers nobody has heard of for too long. Blocks."""
+        """Return the trackers nobody has heard of for too long, or a sync did not find. Blocks."""
         heard, now = self._around.outbox.heard_at(), self._around.clock()
         return frozenset(
             name
             for name, tracker in self._around.trackers().items()
             if tracker.stale_after_s
-            and now - max(heard.get(name, 0.0), self._began) > tracker.stale_after_s
+            and (
+                now - max(heard.get(name, 0.0), self._began) > tracker.stale_after_s
+                or float(self._around.outbox.place(name, AWAY) or 0) > heard.get(name, 0.0)
+            )
         )
 
     async def _chores(self) -> None:

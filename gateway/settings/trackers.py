@@ -25,17 +25,24 @@ STALE_S_MAX: Final = Decimal(366 * 86_400)
 _KINDS: Final = ("github", "gitlab", "jira", "linear", "standard")
 _KEYS: Final = (
     *("kind", "secret", "previous_secret", "team", "stale_after_s"),
-    *("api_key", "base_url", "projects"),
+    *("api_key", "base_url", "projects", "value_field"),
 )
 _BASE_URLS: Final[Mapping[str, str]] = {
     "github": "https://api.github.com",
     "gitlab": "https://gitlab.com/api/v4",
+    "jira": "",
+    "linear": "https://api.linear.app",
 }
 """Where the kinds that can be asked are asked, unless goodgate.yaml says otherwise."""
-_PROJECT: Final = re.compile(r"(?:(?!\.+(?:/|$))[A-Za-z0-9_.-]{1,100}(?:/(?!$)|$)){2,20}")
+_REPOSITORY: Final = re.compile(r"(?:(?!\.+(?:/|$))[A-Za-z0-9_.-]{1,100}(?:/(?!$)|$)){2,20}")
+_KEY: Final = re.compile(r"[A-Z][A-Z0-9_]{0,99}")
+_KEYED: Final = frozenset(("jira", "linear"))
+"""Kinds whose projects have short keys and no paths."""
+_FIELD: Final = re.compile(r"customfield_[0-9]{1,20}|")
 _LOOPBACK: Final = frozenset(("127.0.0.1", "localhost", "::1"))
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ENCODED: Final = "whsec_"
+_LINEAR_KEY: Final = "lin_api_"
 
 
 class Tracker(Struct, frozen=True, kw_only=True):
@@ -56,7 +63,25 @@ class Tracker(Struct, frozen=True, kw_only=True):
     base_url: str = ""
     """Where a sync asks it, without a slash at the end."""
     projects: tuple[str, ...] = ()
-    """What a sync reads: `acme/web`."""
+    """What a sync reads: `acme/web`; at Jira a project's key, at Linear a team's, `PAY`."""
+    value_field: str = ""
+    """Jira's id of the field with a task's value; empty: it has none."""
+
+    @property
+    def authorization(self) -> str:
+        """
+        Return what a sync shows a tracker of this kind; empty: nothing.
+
+        Jira Cloud takes `e-mail:token` as RFC 7617 says, Linear its own keys as they stand, and
+        all of them a token of OAuth as RFC 6750 says.
+        """
+        if not self.api_key:
+            return ""
+        if self.kind == "jira" and ":" in self.api_key:
+            return "Basic " + binascii.b2a_base64(self.api_key.encode(), newline=False).decode()
+        if self.kind == "linear" and self.api_key.startswith(_LINEAR_KEY):
+            return self.api_key
+        return f"Bearer {self.api_key}"
 
     def __repr__(self) -> str:
         """Show which it is, and no secret."""
@@ -98,6 +123,7 @@ def tracker(name: str, node: Node, reading: Reading) -> Tracker:
         previous_secret=_secret(fields, "previous_secret", reading),
         team=fields.text("team"),
         stale_after_s=float(stale_after_s),
+        value_field=_value_field(fields, kind),
     )
 
 
@@ -110,9 +136,21 @@ def _projects(fields: Fields, kind: str) -> tuple[str, ...]:
         fields.expected("projects", f"no projects here: {can} can be asked, others tell by webhook")
         return ()
     found = _texts(node, "projects", fields)
-    if not all(map(_PROJECT.fullmatch, found)):
-        fields.expected("projects", "names such as acme/web")
+    pattern, such = (_KEY, "PAY") if kind in _KEYED else (_REPOSITORY, "acme/web")
+    if not all(map(pattern.fullmatch, found)):
+        fields.expected("projects", f"names such as {such}")
+    if not _BASE_URLS[kind] and "base_url" not in fields.items:
+        fields.expected("projects", "a `base_url` beside it, as https://acme.atlassian.net")
     return found
+
+
+def _value_field(fields: Fields, kind: str) -> str:
+    text = fields.text("value_field")
+    if text and kind != "jira":
+        fields.expected("value_field", "no field here: others than jira have one of their own")
+    elif not _FIELD.fullmatch(text):
+        fields.expected("value_field", "Jira's id of a field, as customfield_10016")
+    return text
 
 
 def _base_url(fields: Fields, kind: str) -> str:

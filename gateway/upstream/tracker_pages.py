@@ -19,18 +19,18 @@ TIMEOUT_S: Final = 30.0
 BODY_BYTES_MAX: Final = 32 * 1024 * 1024
 
 
-async def fetch(base_url: str, api_key: str, ask: Ask) -> Page:
+async def fetch(base_url: str, authorization: str, ask: Ask) -> Page:
     """
-    Return a page, whatever its status.
+    Return a page, whatever its status; `authorization` is sent as it stands, empty: none is.
 
     Raises:
         TrackerUnavailable: it cannot be had; the text names no key and nothing of the page.
 
     """
-    return await asyncio.to_thread(_fetch, base_url, api_key, ask)
+    return await asyncio.to_thread(_fetch, base_url, authorization, ask)
 
 
-def _fetch(base_url: str, api_key: str, ask: Ask) -> Page:
+def _fetch(base_url: str, authorization: str, ask: Ask) -> Page:
     url = ask.path if ask.path.startswith(f"{base_url}/") else base_url + ask.path
     if "://" in ask.path and url != ask.path:
         raise TrackerUnavailable("its next page is at another address: it is not asked there")
@@ -45,7 +45,9 @@ def _fetch(base_url: str, api_key: str, ask: Ask) -> Page:
     else:
         connection = http.client.HTTPConnection(host, parts.port, timeout=TIMEOUT_S)
     try:
-        connection.request("GET", f"{parts.path}?{parts.query}", headers=_headers(api_key, ask))
+        target = f"{parts.path}?{parts.query}"
+        method, sent = ("POST", ask.body) if ask.body else ("GET", None)
+        connection.request(method, target, sent, _headers(authorization, ask))
         reply = connection.getresponse()
         body = reply.read(BODY_BYTES_MAX + 1)
     except (OSError, http.client.HTTPException) as error:
@@ -57,14 +59,16 @@ def _fetch(base_url: str, api_key: str, ask: Ask) -> Page:
     return Page(reply.status, {name.lower(): value for name, value in reply.getheaders()}, body)
 
 
-def _headers(api_key: str, ask: Ask) -> dict[str, str]:
+def _headers(authorization: str, ask: Ask) -> dict[str, str]:
     headers = {
         "accept": "application/json",
         "user-agent": f"goodgate/{__version__}",
         "x-github-api-version": "2022-11-28",
     }
-    if api_key:
-        headers["authorization"] = f"Bearer {api_key}"
+    if authorization:
+        headers["authorization"] = authorization
+    if ask.body:
+        headers["content-type"] = "application/json"
     if ask.etag:
         headers["if-none-match"] = ask.etag
     return headers

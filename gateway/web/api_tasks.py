@@ -196,6 +196,7 @@ def _shown(api: Api, caller: Caller, task: Task, started: str) -> dict[str, Any]
         "url": task.url,
         "opened_at": utc(task.opened_at),
         "closed_at": utc(task.closed_at),
+        "stale": task.stale,
         "active": task.id == started,
         "usable": link.evidence == "verified" or link.lenient,
         "evidence": link.evidence,

@@ -18,7 +18,7 @@ from starlette.routing import Route
 
 from gateway.errors import BodyTooLarge, GatewayError, NotFound, UnsupportedEncoding
 from gateway.settings import Tracker
-from gateway.tasks.trackers import READERS
+from gateway.tasks.trackers import reader
 from gateway.values import Delivery
 from gateway.web import bodies
 from gateway.web.ingress import headers_of
@@ -74,7 +74,7 @@ async def _taken(hooks: Webhooks, request: Request) -> bool:
     body = await bodies.read(request, headers, BODY_BYTES_MAX)
     # A large message takes milliseconds to prove and to read: calls must not wait for that.
     delivery = await asyncio.to_thread(
-        READERS[tracker.kind],
+        reader(tracker.kind, tracker.value_field),
         headers,
         body,
         secret=tracker.secret,

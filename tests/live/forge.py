@@ -18,8 +18,12 @@ class Forge:
         """What is served at a path: a list is paged, anything else is one page."""
         self.asked: list[tuple[str, int]] = []
         """Path with its query, and the status it was answered with."""
+        self.sent: list[Any] = []
+        """Bodies of what was asked by POST."""
+        self.authorization = f"Bearer {KEY}"
+        """What is shown by whoever may ask."""
         self.limits: list[dict[str, str]] = []
-        """Headers of answers 403 that come before the next pages."""
+        """Headers of answers that come before the next pages; 403 and `{}`, unless they say."""
         self.fails: list[int] = []
         """Statuses of the next answers."""
         self.per_page = per_page
@@ -29,6 +33,11 @@ class Forge:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
+                forge._answer(self)
+
+            def do_POST(self) -> None:
+                size = int(self.headers["content-length"])
+                forge.sent.append(json.loads(self.rfile.read(size)))
                 forge._answer(self)
 
             def log_message(self, *_: object) -> None:
@@ -58,10 +67,11 @@ class Forge:
         to.wfile.write(body)
 
     def _page(self, to: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
-        if to.headers.get("authorization") != f"Bearer {KEY}":
+        if to.headers.get("authorization") != self.authorization:
             return 401, {}, b"{}"
         if self.limits:
-            return 403, self.limits.pop(0), b"{}"
+            limit = self.limits.pop(0)
+            return int(limit.pop(":status", "403")), limit, limit.pop(":body", "{}").encode()
         if self.fails:
             return self.fails.pop(0), {}, b"{}"
         parts = urlsplit(to.path)

@@ -1,14 +1,17 @@
 """`goodgate task sync`, against a tracker that is scripted: pages, ETags, limits, faults."""
 
+import base64
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from tests.live.forge import KEY, Forge, issue, served
-from tests.live.server import RunningGateway, Site, command
+from tests.live.server import RunningGateway, Site, command, until
 from tests.live.test_credit import PROSE, called
 from tests.live.trackers import ENV, FORGE_SECRET
+from tests.unit.tasks.trackers.messages import load
 from tests.unit.tasks.trackers.test_paging import lab_issue, lab_request
 
 HERE = "/repos/acme/web"
@@ -102,6 +105,101 @@ def test_gitlab_is_asked_too(site: Site, forge: Forge) -> None:
         "keyword",
     )
     assert len(told["reviewers"]) == 1
+
+
+def asked_by_key(site: Site, forge: Forge, kind: str, project: str) -> Site:
+    tracker = (
+        f'{{kind: {kind}, secret: "${{FORGE_SECRET}}", team: payments, projects: {project},'
+        f' base_url: "{forge.url}", api_key: "${{FORGE_KEY}}", stale_after_s: 86400}}'
+    )
+    people = (
+        'people: {alice: {forge: ["712020:77c2-omar", b1f2-omar], email: omar@quillworks.example},'
+        ' bob: {email: "petra@quillworks.example"}}'
+    )
+    text = site.config.read_text()
+    site.config.write_text(f"{text}\ntrackers:\n  forge: {tracker}\n{people}\n")
+    return site
+
+
+LAST_PAGE = {"hasNextPage": False, "endCursor": None}
+
+
+def jira_search() -> Any:
+    return json.loads(load("jira/search")) | {"nextPageToken": None}
+
+
+def linear_issues() -> Any:
+    found = json.loads(load("linear/issues"))
+    found["data"]["issues"]["pageInfo"] = LAST_PAGE
+    return found
+
+
+def test_jira_is_asked_too(site: Site, forge: Forge) -> None:
+    forge.authorization = "Basic " + base64.b64encode(f"ann@acme.test:{KEY}".encode()).decode()
+    forge.lists = {
+        "/rest/api/3/search/jql": jira_search(),
+        "/rest/api/3/status": json.loads(load("jira/statuses")),
+    }
+    forge.per_page = 100
+    forge.limits = [{":status": "429", "retry-after": "1"}]
+    with asked_by_key(site, forge, "jira", "QUILL").running(
+        **ENV, FORGE_KEY=f"ann@acme.test:{KEY}"
+    ) as gateway:
+        found = sync(gateway)
+        assert (found["state"], found["tasks"]) == ("done", 2)
+        known = gateway.ask("/api/tasks/QUILL-42", key="auditor", method="GET").json
+        assert known["title"] == "Export drops the last page"
+        sync(gateway)
+        assert "updated+%3E%3D" in forge.asked[-1][0]
+        assert gateway.stop() == 0
+        assert KEY not in gateway.said
+    assert [leaf["kind"] for leaf in site.leaves()].count("outcome") == found["outcomes"] > 0
+
+
+def test_linear_is_asked_too(site: Site, forge: Forge) -> None:
+    forge.authorization = f"lin_api_{KEY}"
+    forge.lists = {"/graphql": linear_issues()}
+    with asked_by_key(site, forge, "linear", "QUI").running(
+        **ENV, FORGE_KEY=f"lin_api_{KEY}"
+    ) as gateway:
+        found = sync(gateway)
+        assert (found["state"], found["tasks"]) == ("done", 2)
+        known = gateway.ask("/api/tasks/QUI-18", key="auditor", method="GET").json
+        assert known["title"] == "Export drops the last page"
+        sync(gateway)
+        assert gateway.stop() == 0
+    assert [each["variables"]["team"] for each in forge.sent] == ["QUI", "QUI"]
+    assert forge.sent[1]["variables"]["since"].startswith("2026-11-06T09:00:00.500")
+    assert [leaf["kind"] for leaf in site.leaves()].count("outcome") == found["outcomes"] > 0
+
+
+def test_a_tracker_a_sync_does_not_find_is_stale_until_it_is_heard_of(
+    site: Site, forge: Forge
+) -> None:
+    """Its tasks stay as they were known; calls for them are served and not verified."""
+    forge.authorization = f"lin_api_{KEY}"
+    forge.lists = {"/graphql": linear_issues()}
+    with asked_by_key(site, forge, "linear", "QUI").running(
+        **ENV, FORGE_KEY=f"lin_api_{KEY}"
+    ) as gateway:
+        sync(gateway)
+
+        def is_stale() -> bool:
+            found = gateway.ask("/api/tasks/QUI-18", key="auditor", method="GET").json
+            return bool(found["stale"])
+
+        assert not is_stale()
+        forge.fails = [502] * 4
+        assert sync(gateway, expect=1)["state"] == "failed"
+        until(is_stale)
+        forge.authorization = "another"
+        assert "api_key" in str(sync(gateway, expect=1)["error"])
+        forge.authorization = f"lin_api_{KEY}"
+        assert sync(gateway)["state"] == "done"
+        until(lambda: not is_stale())
+        forge.authorization = "another"
+        sync(gateway, expect=1)
+        assert not is_stale()
 
 
 def test_a_limit_is_waited_for_and_an_error_tried_again(synced: Site, forge: Forge) -> None:

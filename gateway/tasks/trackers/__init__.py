@@ -6,6 +6,7 @@ its very bytes, and whether its id was seen before is for the store to say.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final, Protocol
 
 from gateway.tasks.trackers import (
@@ -14,7 +15,9 @@ from gateway.tasks.trackers import (
     gitlab,
     gitlab_pages,
     jira,
+    jira_pages,
     linear,
+    linear_pages,
     standard,
 )
 from gateway.tasks.trackers.paging import Sync
@@ -37,14 +40,17 @@ class Reader(Protocol):
         ...
 
 
-READERS: Final[Mapping[str, Reader]] = {
+_READERS: Final[Mapping[str, Reader]] = {
     "github": github.read,
     "gitlab": gitlab.read,
-    "jira": jira.read,
     "linear": linear.read,
     "standard": standard.read,
 }
-"""By the kind of tracker."""
+
+
+def reader(kind: str, value_field: str = "") -> Reader:
+    """Return what reads a kind of tracker; `value_field` is Jira's, for a task's value."""
+    return partial(jira.read, value_field=value_field) if kind == "jira" else _READERS[kind]
 
 
 class Syncer(Protocol):
@@ -55,10 +61,19 @@ class Syncer(Protocol):
         ...
 
 
-SYNCERS: Final[Mapping[str, Syncer]] = {
+_SYNCERS: Final[Mapping[str, Syncer]] = {
     "github": github_pages.sync,
     "gitlab": gitlab_pages.sync,
+    "linear": linear_pages.sync,
 }
-"""By the kind of tracker: those that can be asked, and not only tell."""
+
+
+def syncer(kind: str, value_field: str = "") -> Syncer | None:
+    """Return what asks a kind of tracker; None: it tells, and cannot be asked."""
+    if kind == "jira":
+        return partial(jira_pages.sync, value_field=value_field)
+    return _SYNCERS.get(kind)
+
+
 KEPT: Final = ("issues", "pulls", "events")
 """What places are kept of, by project."""

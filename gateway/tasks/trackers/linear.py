@@ -22,8 +22,11 @@ from gateway.values import Account, Delivery, OutcomeEvent, TaskChange
 FRESH_S = 60
 
 ISSUES_QUERY = """
-query Goodgate($after: String, $since: DateTimeOrDuration!) {
-  issues(first: 20, after: $after, orderBy: updatedAt, filter: {updatedAt: {gte: $since}}) {
+query Goodgate($after: String, $since: DateTimeOrDuration!, $team: String!) {
+  issues(
+    first: 20, after: $after, orderBy: updatedAt
+    filter: {updatedAt: {gte: $since}, team: {key: {eq: $team}}}
+  ) {
     nodes {
       id identifier title url createdAt updatedAt completedAt canceledAt estimate
       state { type }

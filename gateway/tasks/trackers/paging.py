@@ -32,6 +32,8 @@ class Ask(Struct, frozen=True):
     """Below the tracker's base URL, or an address that begins with that."""
     etag: str = ""
     """Of the page as it was last time; with it a page that has not changed costs nothing."""
+    body: bytes = b""
+    """What is sent along, as JSON; empty: nothing is, and it is a GET."""
 
 
 class Page(Struct, frozen=True):
@@ -112,9 +114,9 @@ class Walk:
             yield kept(what, Place(at=at, path=self._path, etag=self._etag))
 
 
-def asked(path: str, etag: str = "") -> Generator[Step, Page | None, Page]:
+def asked(path: str, etag: str = "", *, body: bytes = b"") -> Generator[Step, Page | None, Page]:
     """Ask for a page, and return it."""
-    page = yield Ask(path, etag)
+    page = yield Ask(path, etag, body)
     if page is None:  # whoever drives this sent none: a mistake of ours
         raise WebhookRefused("a page was asked for and none came")
     return page

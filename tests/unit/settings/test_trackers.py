@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ConfigError
-from gateway.settings import Deployment, load
+from gateway.settings import Deployment, Tracker, load
+from gateway.settings.trackers import Kind
 from gateway.values import Account
 
 SECRET = "0123456789abcdef-github"
@@ -67,6 +68,9 @@ trackers:
   own: {kind: github, secret: "${HOOK}", projects: acme/web, base_url: "https://git.acme.test/api/v3/"}
   lab: {kind: gitlab, secret: "${HOOK}", projects: acme/sub/web}
   hooks: {kind: jira, secret: "${HOOK}"}
+  desk: {kind: jira, secret: "${HOOK}", projects: [PAY, OPS_2], base_url: "https://acme.test",
+    value_field: customfield_10016}
+  line: {kind: linear, secret: "${HOOK}", projects: ENG}
 """
 
 
@@ -86,13 +90,23 @@ def test_a_tracker_that_can_be_asked_says_where_and_for_what(tmp_path: Path) -> 
         ("acme/sub/web",),
     )
     assert (found["hooks"].base_url, found["hooks"].projects) == ("", ())
+    assert (found["desk"].projects, found["desk"].value_field) == (
+        ("PAY", "OPS_2"),
+        "customfield_10016",
+    )
+    assert (found["line"].base_url, found["line"].projects) == ("https://api.linear.app", ("ENG",))
     assert ENVIRON["OLD"] not in repr(found)
 
 
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ("kind: jira, projects: acme/web", "github, gitlab can be asked"),
+        ("kind: standard, projects: acme/web", "github, gitlab, jira, linear can be asked"),
+        ("kind: jira, projects: acme/web, base_url: https://a.test", "names such as PAY"),
+        ("kind: jira, projects: PAY", "a `base_url` beside it"),
+        ("kind: linear, projects: eng", "names such as PAY"),
+        ("kind: jira, value_field: points", "Jira's id of a field"),
+        ("kind: linear, value_field: customfield_10016", "no field here"),
         ("kind: github, projects: acme", "names such as acme/web"),
         ("kind: github, projects: acme/web/../x", "names such as acme/web"),
         ('kind: github, base_url: "http://git.acme.test"', "an https address"),
@@ -103,6 +117,23 @@ def test_a_tracker_that_can_be_asked_says_where_and_for_what(tmp_path: Path) -> 
 def test_what_a_sync_cannot_ask_is_told(tmp_path: Path, fields: str, said: str) -> None:
     text = f'trackers: {{forge: {{secret: "${{HOOK}}", {fields}}}}}\n'
     assert said in refused(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "api_key", "shown"),
+    [
+        ("github", "", ""),
+        ("github", "ghp_1", "Bearer ghp_1"),
+        ("gitlab", "a:b", "Bearer a:b"),
+        ("jira", "ann@acme.test:token", "Basic YW5uQGFjbWUudGVzdDp0b2tlbg=="),
+        ("jira", "pat", "Bearer pat"),
+        ("linear", "lin_api_1", "lin_api_1"),
+        ("linear", "lin_oauth_1", "Bearer lin_oauth_1"),
+    ],
+)
+def test_each_kind_is_shown_its_key_in_its_own_way(kind: Kind, api_key: str, shown: str) -> None:
+    made = Tracker(name="t", kind=kind, secret=b"s" * 16, api_key=api_key)
+    assert made.authorization == shown
 
 
 def test_people_are_known_by_handle_and_by_address(tmp_path: Path) -> None:

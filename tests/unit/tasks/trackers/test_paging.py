@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import WebhookRefused
-from gateway.tasks.trackers import SYNCERS
+from gateway.tasks.trackers import syncer
 from gateway.tasks.trackers.paging import Ask, Keep, Page, Place, next_of, place
 from gateway.values import Delivery
 from tests.live.forge import issue, pull
@@ -24,11 +24,15 @@ class Driver:
         pages: dict[str, Any],
         places: dict[str, str] | None = None,
         kind: str = "github",
+        project: str = "acme/web",
+        value_field: str = "",
     ) -> None:
         self.asked: list[Ask] = []
         self.deliveries: list[Delivery] = []
         self.kept: dict[str, str] = dict(places or {})
-        steps = SYNCERS[kind]("acme/web", dict(self.kept))
+        found = syncer(kind, value_field)
+        assert found is not None
+        steps = found(project, dict(self.kept))
         page: Page | None = None
         while True:
             try:
@@ -38,7 +42,9 @@ class Driver:
             page = None
             if isinstance(step, Ask):
                 self.asked.append(step)
-                page = pages.get(step.path) or Page(200, {}, b"[]")
+                answer = pages.get(step.path)
+                page = answer.pop(0) if isinstance(answer, list) else answer
+                page = page or Page(200, {}, b"[]")
             elif isinstance(step, Keep):
                 self.kept[step.what] = step.value
             else:
@@ -141,7 +147,9 @@ def test_a_page_that_is_none_is_refused() -> None:
 
 
 def test_a_driver_that_sends_no_page_is_wrong() -> None:
-    steps = SYNCERS["github"]("acme/web", {})
+    asking = syncer("github")
+    assert asking is not None
+    steps = asking("acme/web", {})
     next(steps)
     with pytest.raises(WebhookRefused, match="none came"):
         steps.send(None)
