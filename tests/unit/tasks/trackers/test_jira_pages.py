@@ -1,15 +1,20 @@
 """What a sync asks Jira for, page by page."""
 
-from typing import Any
+import hmac
+from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from gateway.errors import WebhookRefused
+from gateway.tasks.trackers import jira_pages, reader
 from gateway.tasks.trackers.jira_pages import SEARCH, STATUSES
 from gateway.tasks.trackers.paging import Page, place
-from tests.unit.tasks.trackers.messages import load
+from tests.unit.tasks.trackers.messages import SECRET, load
 from tests.unit.tasks.trackers.test_paging import Driver
+
+NOW: Final = 1_794_000_000
+FIELD: Final = "customfield_10016"
 
 
 class _Pages(dict[str, Page]):
@@ -65,7 +70,7 @@ def test_the_value_field_is_asked_for_and_read() -> None:
         message["issues"][1]["fields"]["customfield_10016"] = 3
         message["issues"][1]["changelog"] = {"histories": [], "total": 0}
 
-    found = _driven(load("jira/search", valued), field="customfield_10016")
+    found = _driven(load("jira/search", valued), field=FIELD)
     assert _query(found.paths[1])["fields"].endswith(",customfield_10016")
     assert str(found.deliveries[0].changes[1].value) == "3"
 
@@ -74,3 +79,20 @@ def test_a_page_that_is_none_is_refused_and_keeps_what_came_before() -> None:
     pages = _Pages(load("jira/search"), b'{"errorMessages": []}')
     with pytest.raises(WebhookRefused, match="issues"):
         Driver(pages, None, "jira", "QUILL")
+
+
+def test_a_search_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jira_pages, "PAGES_MAX", 2)
+    found = _driven(*[load("jira/search")] * 3)
+    assert len(found.paths) == 3
+    assert len(found.deliveries) == 2
+
+
+def test_a_webhook_reads_the_value_field_that_is_configured() -> None:
+    body = load("jira/estimated", lambda said: said.update(timestamp=NOW * 1_000))
+    signed = f"sha256={hmac.digest(SECRET, body, 'sha256').hex()}".encode()
+    headers = {b"x-hub-signature": signed, b"x-atlassian-webhook-identifier": b"1"}
+    told = reader("jira", FIELD)(headers, body, secret=SECRET, now=NOW)
+    plain = reader("jira")(headers, body, secret=SECRET, now=NOW)
+    assert told.changes[0].value is not None
+    assert plain.changes[0].value is None

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import WebhookRefused
-from gateway.tasks.trackers import linear
+from gateway.tasks.trackers import linear, linear_pages
 from gateway.tasks.trackers.linear_pages import PATH
 from gateway.tasks.trackers.paging import Page, place
 from tests.unit.tasks.trackers.messages import load
@@ -57,3 +57,10 @@ def test_one_that_is_cut_off_keeps_no_place() -> None:
     with pytest.raises(WebhookRefused, match="data"):
         Driver(pages, kept, "linear", "QUI")
     assert kept == {}
+
+
+def test_a_list_that_never_ends_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(linear_pages, "PAGES_MAX", 2)
+    found = _driven(*[load("linear/issues")] * 3)
+    assert len(found.deliveries) == 2
+    assert "issues QUI" in found.kept
