@@ -5,7 +5,6 @@ Both come to the same. Only one thing needs a second look: an acceptance that is
 which were counted already; its root is named, and its calls are folded again.
 """
 
-import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
@@ -23,7 +22,6 @@ CREDITABLE: Final = frozenset(("chat", "completions", "responses", "messages", "
 LOST: Final = "unknown_crash"
 """The completion of a call that was given up: its settle may still come, as an adjust."""
 _COMPLETE: Final = "complete"
-_HEX: Final = re.compile(r"[0-9a-f]*")
 _UNIT_LENGTH: Final = {2 * UNIT_BYTES}
 
 
@@ -134,8 +132,14 @@ def opened(intent: Intent, cost_nano_usd: int = 0) -> OpenCall:
 
 
 def _are_units(units: tuple[str, ...]) -> bool:
-    is_hex = _HEX.fullmatch("".join(units)) is not None
-    return is_hex and _UNIT_LENGTH.issuperset(map(len, units))
+    joined = "".join(units)
+    try:
+        # In C; it takes capitals and spaces too, which no unit has.
+        unhexed = bytes.fromhex(joined)
+    except ValueError:
+        return False
+    is_plain = 2 * len(unhexed) == len(joined) and joined == joined.lower()
+    return is_plain and _UNIT_LENGTH.issuperset(map(len, units))
 
 
 def recompute(leaves: Callable[[], Iterable[Leaf]]) -> Credit:

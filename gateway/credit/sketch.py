@@ -17,6 +17,8 @@ def merged(kept: tuple[str, ...], units: Sequence[str]) -> tuple[str, ...]:
     """Return the smallest of both, sorted; `kept` and `units` are sorted already."""
     if len(kept) == KEPT_MAX:
         units = units[: bisect_left(units, kept[-1])]
+    if not units:
+        return kept
     held = set(kept)
     fresh = [unit for unit in dict.fromkeys(units) if unit not in held]
     # Two runs that are in order each: sorting them costs one pass.

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from gateway import credit, ledger
 from gateway.credit import roots
@@ -66,6 +67,27 @@ def test_an_end_without_a_beginning_and_other_leaves_change_nothing() -> None:
         at_us=1, attempt_id="e", auditor="k", reason="r", salts=1, replica="r", replica_seq=1
     ))  # fmt: skip
     assert folded.roots == {}
+
+
+@pytest.mark.parametrize(
+    "units",
+    [
+        ("000000000000000A",),
+        ("00000000 0000000",),
+        ("0000000000000001", "00000000000002"),
+        ("000000000000001", "00000000000000002"),
+        ("g000000000000000",),
+        ("\N{FULLWIDTH DIGIT ONE}000000000000000",),
+        ("0000000000000001", "0000000000000002", "000000000000000\n"),
+    ],
+)
+def test_units_that_are_none_ask_nothing(units: tuple[str, ...]) -> None:
+    """No gateway writes such a leaf; whoever did must not stop the fold, or gain by it."""
+    begun, ended = call(1, {1})
+    assert isinstance(begun, ledger.Intent)
+    wrong = structs.replace(begun, units=units)
+    assert stated([*ACCEPTED, wrong, ended]).roots[0].units == 0
+    assert stated([*ACCEPTED, begun, ended]).roots[0].units == 1
 
 
 def test_the_64_smallest_units_are_kept() -> None:
