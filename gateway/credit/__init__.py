@@ -11,6 +11,7 @@ from gateway.credit.fold import CREDITABLE, Credit, OpenCall, opened, recompute
 from gateway.credit.keeping import Keeping
 from gateway.credit.roots import Folded, Root, pack, unpack
 from gateway.credit.saturation import phi
+from gateway.credit.sketch import new_units
 from gateway.credit.statement import RootCredit, Statement, statement
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "RootCredit",
     "Statement",
     "judged",
+    "new_units",
     "opened",
     "pack",
     "phi",

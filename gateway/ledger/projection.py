@@ -107,7 +107,13 @@ def nano_usd(cost_usd: str) -> int:
     return nano + 1 if fraction[9:].strip("0") else nano
 
 
-def row(call: Intent | Refusal, settle: Settle | Adjust | None, index: int | None) -> Row:
+def row(
+    call: Intent | Refusal,
+    settle: Settle | Adjust | None,
+    index: int | None,
+    *,
+    units_new: int | None = None,
+) -> Row:
     """Return the row of a call; `index` is that of the leaf it stands for, if it has one."""
     found: Row = dict.fromkeys(COLUMNS)
     for name in COLUMNS:
@@ -117,6 +123,7 @@ def row(call: Intent | Refusal, settle: Settle | Adjust | None, index: int | Non
         "index": index,
         "received_at": iso(call.received_at_us),
         "rules": list(call.rules),
+        "units_new": units_new,
     }
     if isinstance(call, Refusal):
         found |= {"decision": "refused", "retry_count": 0, **_REFUSED}

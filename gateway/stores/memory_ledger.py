@@ -7,7 +7,7 @@ Good for tests and for reading. The SQLite ledger must behave as this one does.
 import asyncio
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from gateway import __version__, ledger
 from gateway.errors import InvalidRequest
@@ -15,7 +15,8 @@ from gateway.ledger import decision_log, hours, projection, pseudonyms, series
 from gateway.ledger.call_rows import CallRow
 from gateway.ledger.decision_log import Entry, Page
 from gateway.ledger.hours import HourKey, HourSum
-from gateway.stores import promising
+from gateway.stores import finding, promising
+from gateway.stores.finding import Beside, Found
 from gateway.stores.memory_log import MemoryLog
 from gateway.values import BudgetUnit
 
@@ -161,10 +162,12 @@ class MemoryLedger(MemoryLog):
             if projection.matches(query, self._call(row), people)
         ]
         found.sort(key=lambda each: each[:2], reverse=True)
-        return [
-            projection.row(self._call(row), self._settle(row), index)
+        chosen = [
+            Found(self._call(row), self._settle(row), index)
             for _, index, row in found[: query.limit]
         ]
+        beside = Beside(self._places, self._some, self._counted, retired=self.retired())
+        return finding.rows(chosen, beside)
 
     def cost_hours(self, query: ledger.Query) -> list[tuple[HourKey, HourSum]]:
         """Return unlinked cost by hour, newest first."""
@@ -238,6 +241,17 @@ class MemoryLedger(MemoryLog):
                 replica_seq=seq,
             )
         )
+
+    def _places(self, root_id: str) -> list[tuple[int, int | None]]:
+        calls = ((row, self._call(row)) for row in self._calls.values())
+        return [(row.index_intent, None) for row, call in calls if call.root_id == root_id]
+
+    def _some(self, indexes: Iterable[int]) -> dict[int, bytes]:
+        return {index: self._lines[index] for index in indexes}
+
+    def _counted(self, root_id: str) -> int:
+        root = self.credit().roots.get(root_id)
+        return 0 if root is None else root.all_calls
 
     def _call(self, row: CallRow) -> ledger.Intent | ledger.Refusal:
         found = self._leaves[row.index_intent]

@@ -64,6 +64,33 @@ async def test_the_index_is_the_settles_once_there_is_one(store: Store) -> None:
     assert [row["index"] for row in rows(store)] == [size - 1, size]
 
 
+def units(*numbers: int) -> tuple[str, ...]:
+    return tuple(f"{number:016x}" for number in numbers)
+
+
+async def test_how_much_new_a_call_asked_is_told_by_its_root_and_in_its_order(
+    store: Store,
+) -> None:
+    """Whatever of the root's calls the query leaves out, and whether they are in order yet."""
+    large = units(*range(100, 164))
+    await append(
+        store,
+        intent(1, units=units(1, 2, 3)),
+        settle(1),
+        intent(2, units=units(2, 3, 4)),
+        intent(3, units=units(1, 2), root_id="OPS-1", task_id="OPS-1", team="ops"),
+        refusal(4),
+    )
+    await store.flush()
+    await append(store, intent(5, units=units(1, 4)), intent(6, units=large))
+    told = {row["request_id"]: row["units_new"] for row in rows(store)}
+    assert [told[intent(number).request_id] for number in (1, 2, 3, 5, 6)] == [3, 1, 2, 0, 60]
+    assert told[refusal(4).request_id] == 0
+    [last] = rows(store, limit=1)
+    assert (last["request_id"], last["units_new"]) == (intent(6).request_id, 60)
+    assert [row["units_new"] for row in rows(store, team="ops")] == [2]
+
+
 async def test_a_refused_call_is_one_leaf_at_no_cost(store: Store) -> None:
     await append(store, refusal(1))
     [row] = rows(store, decision="refused")

@@ -394,6 +394,28 @@ async def test_a_closed_period_is_dropped_and_still_provable(store: Store, clock
     assert [row["request_id"] for row in rows(store)] == [intent(1_000).request_id]
 
 
+async def test_what_was_new_is_not_told_where_calls_before_were_retired(
+    store: Store, clock: Clock
+) -> None:
+    """The archives alone could say."""
+    await append(store, *[each for number in range(300) for each in _call(number)])
+    await store.flush()
+    clock.now += 60
+    await append(store, *_call(300))
+    await store.flush()
+    await store.retire(512)
+    other: dict[str, object] = {"root_id": "NEW-1", "task_id": "NEW-1"}
+    await append(store, *_call(301), *_call(302, **other))
+    await store.flush()
+    told = {row["request_id"]: row["units_new"] for row in rows(store)}
+    assert told[intent(301).request_id] is None
+    assert told[intent(302).request_id] == 1
+
+
+def _call(number: int, **changes: object) -> list[ledger.Leaf]:
+    return [intent(number, units=(f"{number:016x}",), **changes), settle(number)]
+
+
 async def test_what_is_open_or_unsigned_is_not_retired(store: Store, clock: Clock) -> None:
     await append(store, *[intent(number) for number in range(300)])
     await store.flush()

@@ -5,20 +5,19 @@ What is durable and not yet in order counts too: the intake is decoded and laid 
 in one snapshot. Rows of a call that is not sequenced have no index yet.
 """
 
-import contextlib
 import heapq
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-import msgspec
-from msgspec import Struct
-
-from gateway import ledger
+from gateway import credit, ledger
 from gateway.ledger import hours, projection, pseudonyms
 from gateway.ledger.decision_log import Entry, Page
 from gateway.ledger.hours import HourKey, HourSum
 from gateway.ledger.rollups import window
+from gateway.stores import finding
+from gateway.stores.finding import Beside, Found, Overlay
 from gateway.stores.postgres import decisions, leaves
 from gateway.stores.postgres.connection import Connection
 from gateway.stores.postgres.log_reading import LogReading, unpacked
@@ -39,35 +38,6 @@ _SPENT: Final = (
 """What the query `spent` returns, in its order."""
 
 
-class _Found(NamedTuple):
-    call: ledger.Intent | ledger.Refusal
-    settle: ledger.Settle | ledger.Adjust | None
-    place: int | None
-
-    @property
-    def order(self) -> tuple[int, float]:
-        return self.call.received_at_us, float("inf") if self.place is None else self.place
-
-
-class _Overlay(Struct):
-    """What the intake holds."""
-
-    calls: dict[str, ledger.Intent | ledger.Refusal] = {}
-    settles: dict[str, ledger.Settle] = {}
-    costs: list[ledger.CostIntent | ledger.CostSettle] = []
-
-    def lay(self, line: bytes) -> None:
-        """Add a record of the intake; what cannot be read is set aside when it is sequenced."""
-        with contextlib.suppress(msgspec.MsgspecError):
-            record = ledger.decode(line)
-            if isinstance(record, ledger.Intent | ledger.Refusal):
-                self.calls.setdefault(record.attempt_id, record)
-            elif isinstance(record, ledger.Settle):
-                self.settles.setdefault(record.attempt_id, record)
-            elif isinstance(record, ledger.CostIntent | ledger.CostSettle):
-                self.costs.append(record)
-
-
 class Reading(LogReading):
     """Answers about the ledger in a database, each in a session of its own."""
 
@@ -83,14 +53,15 @@ class Reading(LogReading):
         with self._snapshot() as (session, log):
             overlay = _overlay(session)
             found = _sequenced(session, query, people, overlay, log.retired)
-        known = {each.call.attempt_id for each in found}
-        found += [
-            _Found(call, overlay.settles.get(attempt_id), None)
-            for attempt_id, call in overlay.calls.items()
-            if attempt_id not in known and projection.matches(query, call, people)
-        ]
-        found.sort(key=lambda each: each.order, reverse=True)
-        return [projection.row(*each) for each in found[: query.limit]]
+            known = {each.call.attempt_id for each in found}
+            found += [
+                Found(call, overlay.settles.get(attempt_id), None)
+                for attempt_id, call in overlay.calls.items()
+                if attempt_id not in known and projection.matches(query, call, people)
+            ]
+            found.sort(key=lambda each: each.order, reverse=True)
+            beside = _beside(session, overlay, log.retired)
+            return finding.rows(found[: query.limit], beside)
 
     def cost_hours(self, query: ledger.Query) -> list[tuple[HourKey, HourSum]]:
         """Return unlinked cost by hour, newest first: by team, model, time and limit."""
@@ -171,8 +142,8 @@ class Reading(LogReading):
         return None if found is None else unpacked(found[0])
 
 
-def _overlay(session: Connection) -> _Overlay:
-    overlay = _Overlay()
+def _overlay(session: Connection) -> Overlay:
+    overlay = Overlay()
     for (blob,) in session.execute(SQL["all_intake"]):
         for line in blob.split(b"\n"):
             overlay.lay(line)
@@ -205,9 +176,9 @@ def _sequenced(
     session: Connection,
     query: ledger.Query,
     people: Collection[str] | None,
-    overlay: _Overlay,
+    overlay: Overlay,
     retired: int,
-) -> list[_Found]:
+) -> list[Found]:
     values = {
         "task": query.task,
         "team": query.team,
@@ -224,7 +195,7 @@ def _sequenced(
     places = list(islice(heapq.merge(*parts, reverse=True), query.limit))
     wanted = {index for _, *pair in places for index in pair if index is not None}
     lines = leaves.some(session, wanted)
-    found: list[_Found] = []
+    found: list[Found] = []
     for _, index_intent, index_settle in places:
         call = ledger.decode(lines[index_intent])
         assert isinstance(call, ledger.Intent | ledger.Refusal)
@@ -233,8 +204,22 @@ def _sequenced(
             settled = ledger.decode(lines[index_settle])
             assert isinstance(settled, ledger.Settle | ledger.Adjust)
             settle = settled
-        found.append(_Found(call, settle, index_intent if index_settle is None else index_settle))
+        found.append(Found(call, settle, index_intent if index_settle is None else index_settle))
     return found
+
+
+def _beside(session: Connection, overlay: Overlay, retired: int) -> Beside:
+    def places(root_id: str) -> list[tuple[int, int | None]]:
+        found: list[tuple[int, int | None]] = session.execute(
+            SQL["calls_of_root"], (root_id,)
+        ).fetchall()
+        return found
+
+    def counted(root_id: str) -> int:
+        found = session.execute(SQL["roots"], ([root_id],)).fetchone()
+        return 0 if found is None else credit.unpack(bytes(found[1])).all_calls
+
+    return Beside(places, partial(leaves.some, session), counted, overlay, retired)
 
 
 def _salts(session: Connection, statement: str, value: str) -> list[pseudonyms.Salt]:
@@ -245,7 +230,7 @@ def _salts(session: Connection, statement: str, value: str) -> list[pseudonyms.S
 
 
 def _cost_hours(
-    session: Connection, overlay: _Overlay, query: ledger.Query
+    session: Connection, overlay: Overlay, query: ledger.Query
 ) -> dict[HourKey, HourSum]:
     """Return the hours that overlap with a query's time, and perhaps others of the intake."""
     rows = session.execute(SQL["cost_hours"], window(query))
@@ -275,7 +260,7 @@ def _spent_in_order(
 
 
 def _settled_in_intake(
-    session: Connection, overlay: _Overlay
+    session: Connection, overlay: Overlay
 ) -> list[tuple[ledger.Intent | ledger.Refusal, ledger.Settle]]:
     """Return the calls whose settle is in the intake, wherever their intent is."""
     elsewhere = [each for each in overlay.settles if each not in overlay.calls]

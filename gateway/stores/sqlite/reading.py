@@ -5,22 +5,23 @@ What is durable and not yet in order counts too: the intake is decoded and laid 
 tables, inside one read transaction. Rows of a call that is not sequenced have no index yet.
 """
 
-import contextlib
 import heapq
 import json
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
-from msgspec import Struct
 
-from gateway import ledger
+from gateway import credit, ledger
 from gateway.ledger import hours, projection, pseudonyms
 from gateway.ledger.decision_log import Entry, Page
 from gateway.ledger.hours import HourKey, HourSum
 from gateway.ledger.rollups import window
+from gateway.stores import finding
+from gateway.stores.finding import Beside, Found, Overlay
 from gateway.stores.sqlite import decisions, leaves, tables
 from gateway.stores.sqlite.ledger_file import SQL, Connection
 from gateway.stores.sqlite.log_reading import LogReading, unpacked
@@ -42,24 +43,6 @@ _SPENT = (
 """What the query `spent` returns, in its order."""
 
 
-class _Found(NamedTuple):
-    call: ledger.Intent | ledger.Refusal
-    settle: ledger.Settle | ledger.Adjust | None
-    place: int | None
-
-    @property
-    def order(self) -> tuple[int, float]:
-        return self.call.received_at_us, float("inf") if self.place is None else self.place
-
-
-class _Overlay(Struct):
-    """What the intake holds."""
-
-    calls: dict[str, ledger.Intent | ledger.Refusal] = {}
-    settles: dict[str, ledger.Settle] = {}
-    costs: list[ledger.CostIntent | ledger.CostSettle] = []
-
-
 class Reading(LogReading):
     """Answers about the ledger in a folder. Each opens the file, and closes it again."""
 
@@ -75,14 +58,15 @@ class Reading(LogReading):
         with self._snapshot() as (connection, log):
             overlay = _overlay(connection)
             found = _sequenced(connection, query, people, overlay, log.retired)
-        known = {each.call.attempt_id for each in found}
-        found += [
-            _Found(call, overlay.settles.get(attempt_id), None)
-            for attempt_id, call in overlay.calls.items()
-            if attempt_id not in known and projection.matches(query, call, people)
-        ]
-        found.sort(key=lambda each: each.order, reverse=True)
-        return [projection.row(*each) for each in found[: query.limit]]
+            known = {each.call.attempt_id for each in found}
+            found += [
+                Found(call, overlay.settles.get(attempt_id), None)
+                for attempt_id, call in overlay.calls.items()
+                if attempt_id not in known and projection.matches(query, call, people)
+            ]
+            found.sort(key=lambda each: each.order, reverse=True)
+            beside = _beside(connection, overlay, log.retired)
+            return finding.rows(found[: query.limit], beside)
 
     def cost_hours(self, query: ledger.Query) -> list[tuple[HourKey, HourSum]]:
         """Return unlinked cost by hour, newest first: by team, model, time and limit."""
@@ -161,18 +145,11 @@ class Reading(LogReading):
         return None if found is None else unpacked(found[0])
 
 
-def _overlay(connection: Connection) -> _Overlay:
-    overlay = _Overlay()
+def _overlay(connection: Connection) -> Overlay:
+    overlay = Overlay()
     for _, _, blob in connection.execute(SQL["all_intake"]):
         for line in blob.split(b"\n"):
-            with contextlib.suppress(msgspec.MsgspecError):
-                record = ledger.decode(line)
-                if isinstance(record, ledger.Intent | ledger.Refusal):
-                    overlay.calls.setdefault(record.attempt_id, record)
-                elif isinstance(record, ledger.Settle):
-                    overlay.settles.setdefault(record.attempt_id, record)
-                elif isinstance(record, ledger.CostIntent | ledger.CostSettle):
-                    overlay.costs.append(record)
+            overlay.lay(line)
     return overlay
 
 
@@ -214,9 +191,9 @@ def _sequenced(
     connection: Connection,
     query: ledger.Query,
     people: Collection[str] | None,
-    overlay: _Overlay,
+    overlay: Overlay,
     retired: int,
-) -> list[_Found]:
+) -> list[Found]:
     values = bindings(query, people, retired)
     parts: list[list[Any]] = [
         connection.execute(statement, values).fetchall() for statement in statements(query, people)
@@ -224,7 +201,7 @@ def _sequenced(
     places = list(islice(heapq.merge(*parts, reverse=True), query.limit))
     wanted = {index for _, *pair in places for index in pair if index is not None}
     lines = leaves.some(connection, wanted)
-    found: list[_Found] = []
+    found: list[Found] = []
     for _, index_intent, index_settle in places:
         call = ledger.decode(lines[index_intent])
         assert isinstance(call, ledger.Intent | ledger.Refusal)
@@ -233,8 +210,22 @@ def _sequenced(
             settled = ledger.decode(lines[index_settle])
             assert isinstance(settled, ledger.Settle | ledger.Adjust)
             settle = settled
-        found.append(_Found(call, settle, index_intent if index_settle is None else index_settle))
+        found.append(Found(call, settle, index_intent if index_settle is None else index_settle))
     return found
+
+
+def _beside(connection: Connection, overlay: Overlay, retired: int) -> Beside:
+    def places(root_id: str) -> list[tuple[int, int | None]]:
+        found: list[tuple[int, int | None]] = connection.execute(
+            SQL["calls_of_root"], (root_id,)
+        ).fetchall()
+        return found
+
+    def counted(root_id: str) -> int:
+        found = connection.execute(SQL["roots"], (json.dumps([root_id]),)).fetchone()
+        return 0 if found is None else credit.unpack(bytes(found[1])).all_calls
+
+    return Beside(places, partial(leaves.some, connection), counted, overlay, retired)
 
 
 def _salts(connection: Connection, statement: str, value: str) -> list[pseudonyms.Salt]:
