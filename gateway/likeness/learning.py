@@ -53,9 +53,13 @@ class Learning:
         found: NDArray[np.bool_] = self._frozen.take(places, mode="clip") == grams
         return found
 
+    def wants(self, root: str) -> bool:
+        """Return whether a root may still have a say in this period."""
+        return len(self._seen.get(root, ())) < GRAMS_MAX
+
     def note(self, root: str, grams: NDArray[np.uint64]) -> None:
         """Remember what a turn of a root said, until it is taken."""
-        if len(self._seen.get(root, ())) < GRAMS_MAX and len(grams):
+        if self.wants(root) and len(grams):
             self._waiting.append((root, grams[:_TURN_GRAMS_MAX].copy()))
 
     def take(self, period: str) -> list[tuple[str, bytes]]:

@@ -132,11 +132,11 @@ class Observer:
 
     def _told(self, texts: Sequence[bytes], root: str) -> tuple[str, ...]:
         """Return the units of some texts, without those of boilerplate, and learn from them."""
-        runs = self._units.runs(texts)
-        grams = self._units.grams(runs)
-        self.learning.note(root, grams)
-        if self.learning.size:
-            runs = runs[~self.learning.is_boilerplate(grams)]
+        runs, learning = self._units.runs(texts), self.learning
+        if learning.size or learning.wants(root):
+            grams = self._units.grams(runs)
+            learning.note(root, grams)
+            runs = runs[~learning.is_boilerplate(grams)] if learning.size else runs
         return self._units.of(runs, root)
 
     def _hash(self, what: bytes, scope: bytes) -> bytes:

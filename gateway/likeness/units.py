@@ -76,6 +76,8 @@ class Units:
 
         A text is the records of its words, as a lexicon has them; no run crosses two texts.
         """
+        if len(texts) == 1:
+            return self._runs(texts[0])
         return np.concatenate([self._runs(each) for each in texts] or [_NO_RUNS])
 
     def of(self, runs: Runs, root: str) -> tuple[str, ...]:

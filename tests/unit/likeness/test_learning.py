@@ -129,3 +129,19 @@ def test_a_turn_without_a_root_teaches_nothing() -> None:
     observer = Observer(b"s" * 32)
     observer.observe(Turn(texts=(_OWN,)), scope=b"s" * 16, root=None)
     assert observer.learning.take("2026-11") == []
+
+
+def test_who_has_said_enough_in_a_period_is_heard_again_in_the_next() -> None:
+    observer = Observer(b"s" * 32)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    many = " ".join(f"par{one}{other}er" for one in letters for other in letters)
+    counted = _units(observer, many, "root-0")
+    ((_, grams),) = observer.learning.take("2026-11")
+    assert len(grams) == 8 * GRAMS_MAX
+    assert not observer.learning.wants("root-0")
+    assert observer.learning.wants("root-1")
+    assert _units(observer, many, "root-0") == counted
+    assert _units(observer, _OWN, "root-0")
+    assert observer.learning.take("2026-11") == []
+    observer.learning.take("2026-12")
+    assert observer.learning.wants("root-0")
