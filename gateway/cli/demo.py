@@ -2,10 +2,12 @@
 `goodgate demo`: a minute of honest and silly traffic, counted twice.
 
 The same calls go through a gateway without rules, counted as rankings of people count,
-and through one with the shipped policy. Both are real processes on this machine, with a
-simulated provider; both are gone at the end, and so are their folders.
+and through one with the shipped policy, which a tracker then tells what became of the tasks.
+Both are real processes on this machine, with a simulated provider; both are gone at the end,
+and so are their folders.
 """
 
+import os
 import sys
 import tempfile
 import time
@@ -19,15 +21,17 @@ from typing import Any
 import typer
 from msgspec import Struct
 
-from gateway.cli import demo_stage, demo_traffic, terminal
+from gateway.cli import demo_stage, demo_tracker, demo_traffic, terminal
 from gateway.cli.demo_stage import Outcome
 from gateway.cli.demo_traffic import CLIMBER, Shot
 from gateway.cli.desk import AsJson, Desk
+from gateway.cli.remote import Remote
 from gateway.settings import Settings
 from gateway.web.api_terms import utc
 
 _NO_RULES = "version: 1\nrules: []\n"
 _HOUR_S = 3600
+_LISTS = ("raw", "tasks", "refused", "unlinked", "credit")
 
 
 class Counted(Struct, frozen=True):
@@ -37,6 +41,7 @@ class Counted(Struct, frozen=True):
     tasks: list[dict[str, Any]]
     refused: dict[str, int]
     unlinked: list[dict[str, Any]]
+    credit: list[dict[str, Any]]
     repeats: int
     """Calls of the climber that still count as usage."""
 
@@ -52,7 +57,7 @@ def run(context: typer.Context, *, as_json: AsJson = False) -> int:
     with tempfile.TemporaryDirectory(prefix="goodgate-demo-") as name, _progress(shots) as sent:
         found = _counted(desk, Path(name), shots, sent)
     if as_json:
-        shown = {name: getattr(found, name) for name in ("raw", "tasks", "refused", "unlinked")}
+        shown = {name: getattr(found, name) for name in _LISTS}
         terminal.as_json({"calls": len(shots), **shown})
     else:
         _show(found, len(shots))
@@ -67,16 +72,21 @@ def _counted(
     (naive / "rules.yaml").write_text(_NO_RULES, encoding="utf-8")
     with demo_stage.serving(naive, desk.environ, "--policies", str(naive / "rules.yaml")) as url:
         raw = demo_stage.send(url, keys, shots, sent)
-    keys = _seed(good, desk.clock)
-    with demo_stage.serving(good, desk.environ) as url:
+    keys, secret = _seed(good, desk.clock), os.urandom(24).hex()
+    environ = {**desk.environ, demo_tracker.VARIABLE: secret}
+    with demo_stage.serving(good, environ, config=demo_tracker.CONFIG) as url:
         ruled = demo_stage.send(url, keys, shots, sent)
         entries = demo_stage.ask(url, keys["auditor"], "/api/audit/entries", limit="100000")
         unlinked = demo_stage.ask(url, keys["auditor"], "/api/audit/unlinked")
+        auditor = Remote(url, keys["auditor"])
+        demo_tracker.tell(auditor, secret, desk.clock)
+        credit = demo_tracker.credit(auditor)
     return Counted(
         raw=_ranking(raw),
         tasks=_by_task(entries),
         refused=dict(Counter(one.code for one in ruled if one.code).most_common()),
         unlinked=[row for row in unlinked if row["tokens"]],
+        credit=credit,
         repeats=sum(one.shot.person == CLIMBER and not one.code for one in ruled),
     )
 
@@ -134,9 +144,13 @@ def _show(found: Counted, calls: int) -> None:
     columns = ("hour", "team", "model", "reason", "calls", "tokens", "cost_usd")
     terminal.records(columns, found.unlinked)
     print(
+        "\nThen the tracker tells what became of the tasks. Credit is what each is worth, times how"
+        " much new was\nasked for it, where somebody else took the work:\n"
+    )
+    terminal.records(("task", "accepted", "credit", "calls", "cost_usd"), found.credit)
+    print(
         f"\nOf {CLIMBER}'s {found.repeats} repeats for a task of her own each is recognised, and"
-        " slowed; those let\nthrough count as its usage. Telling work from what came of it (credit)"
-        " comes in a later version."
+        " slowed; those let\nthrough are its cost. She took the work herself: that is no credit."
     )
 
 

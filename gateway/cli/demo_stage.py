@@ -46,20 +46,24 @@ class Outcome(Struct, frozen=True):
 
 
 @contextmanager
-def serving(folder: Path, environ: Mapping[str, str], *options: str) -> Generator[str]:
+def serving(
+    folder: Path, environ: Mapping[str, str], *options: str, config: str = ""
+) -> Generator[str]:
     """
     Yield the URL of a gateway on a free loopback port; it is stopped, by its pid, at the end.
+
+    `config` is what its goodgate.yaml says beside its provider.
 
     Raises:
         Unreachable: it did not start.
 
     """
-    config, log = folder / "goodgate.yaml", folder / "serve.log"
-    config.write_text(CONFIG, encoding="utf-8")
+    file, log = folder / "goodgate.yaml", folder / "serve.log"
+    file.write_text(CONFIG + config, encoding="utf-8")
     with log.open("wb") as errors:
         process = subprocess.Popen(  # noqa: S603  # this program itself
             [sys.executable, "-m", "gateway", "serve", "--host", "127.0.0.1", "--port", "0",
-             "--config", str(config), "--data", str(folder / "data"), *options],
+             "--config", str(file), "--data", str(folder / "data"), *options],
             env=_environment(environ),
             cwd=folder,
             stdin=subprocess.DEVNULL,

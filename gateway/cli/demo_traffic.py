@@ -17,12 +17,13 @@ CLIMBER = "mallory"
 
 CATALOGUE = """\
 tasks:
-  - {id: PAY-101, title: Refunds fail for split payments, team: payments, members: [alice, bob]}
-  - {id: PAY-102, title: Show fees before checkout, members: [alice]}
-  - {id: SRCH-7, title: Search misses plurals, members: [carol, dan]}
+  - {id: PAY-101, title: Refunds fail for split payments, team: payments, members: [alice, bob],
+     creator: dan, value: 3}
+  - {id: PAY-102, title: Show fees before checkout, members: [alice], creator: dan, value: 1}
+  - {id: SRCH-7, title: Search misses plurals, members: [carol, dan], creator: bob, value: 2}
   - {id: SRCH-8, title: Index takes a day, members: [carol], status: closed, closed_at: "%s"}
-  - {id: OPS-3, title: Renew certificates by themselves, members: [erin]}
-  - {id: GROW-1, title: Tidy up, members: [mallory]}
+  - {id: OPS-3, title: Renew certificates by themselves, members: [erin], creator: bob, value: 1}
+  - {id: GROW-1, title: Tidy up, members: [mallory], creator: mallory, value: 1}
 """
 
 TEAMS = {

@@ -41,6 +41,19 @@ def test_the_climber_leads_the_ranking_and_nothing_else(
     assert "SRCH-8" not in usage
     assert {row["reason"] for row in shown["unlinked"]} == {"closed"}
     assert sum(row["calls"] for row in shown["unlinked"]) == named["SRCH-8"]
+    credit = {row["task"]: row for row in shown["credit"]}
+    assert (credit["PAY-101"]["accepted"], credit["PAY-101"]["credit"]) == (1, "2.995")
+    assert credit["SRCH-7"]["accepted"] == credit["OPS-3"]["accepted"] == 1
+    assert credit["PAY-102"] | {"cost_usd": ""} == {
+        "task": "PAY-102",
+        "accepted": 0,
+        "credit": "0.000",
+        "calls": named["PAY-102"],
+        "cost_usd": "",
+    }
+    climber = credit["GROW-1"]
+    assert climber["calls"] > 0
+    assert (climber["accepted"], climber["credit"]) == (0, "0.000")
     assert list(tmp_path.iterdir()) == []
 
 
