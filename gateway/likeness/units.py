@@ -33,8 +33,12 @@ KEPT_MAX = 64
 LABELS: Final = (
     *("id", "ids", "uid", "uuid", "guid", "nonce", "salt", "ref", "timestamp", "ts"),
     *("req", "request", "trace", "attempt", "retry", "iteration", "seed", "run", "session"),
+    *("january", "february", "march", "april", "may", "june", "july", "august", "september"),
+    *("october", "november", "december", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep"),
+    *("sept", "oct", "nov", "dec", "monday", "tuesday", "wednesday", "thursday", "friday"),
+    *("saturday", "sunday", "mon", "tue", "wed", "thu", "fri", "sat", "sun", "utc", "gmt"),
 )
-"""Words that introduce an id or a count."""
+"""Words that introduce an id or a count, or are part of a date."""
 
 Runs: TypeAlias = NDArray[np.uint64]
 """Two numbers a row, each row a run of words under the secret combinations."""

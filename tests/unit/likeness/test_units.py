@@ -66,7 +66,18 @@ def test_the_order_of_words_matters_within_a_run() -> None:
 
 
 _SALT = st.sampled_from(
-    ["20261105t1007", "x9q4z7k2w8j5v1", "utf8", "please", "thanks", "id", "request", "attempt"]
+    [
+        "20261105t1007",
+        "x9q4z7k2w8j5v1",
+        "utf8",
+        "please",
+        "thanks",
+        "id",
+        "request",
+        "attempt",
+        "november",
+        "tue",
+    ]
 )
 
 
