@@ -21,11 +21,13 @@ from typing import Final
 from benchmarks.goodhart import adaptive, page, spendlogs, table, trial
 from benchmarks.goodhart.adaptive import Course
 from benchmarks.goodhart.attacks import ATTACKS
-from benchmarks.goodhart.stage import OPEN, Stage
+from benchmarks.goodhart.stage import OPEN, UNVALUED_BUDGET, Stage
 from benchmarks.goodhart.trial import Read
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "goodhart.md"
-SHIPPED_SEEDS: Final = 8
+SHIPPED_SEEDS: Final = 40
+SHIPPED_AT_ONCE: Final = 8
+"""More would be more calls a minute than so few people make."""
 STEPS: Final = 200
 PER_STEP: Final = 8
 
@@ -75,15 +77,17 @@ def _stage(policy: str = OPEN) -> Generator[Stage]:
         yield stage
 
 
-def _shipped() -> str:
-    """Return what the shipped policy does to honest work, in a sentence."""
+def _shipped() -> list[Read]:
+    """Return what comes of honest work under the shipped policy, limits and all."""
     policy = (PAGE.parents[1] / "policies" / "default.yaml").read_text("utf-8")
-    with _stage(policy) as stage:
-        reads = trial.run(stage, trial.trials(range(SHIPPED_SEEDS), [], []))
-    blocked, calls = sum(each.blocked for each in reads), sum(each.calls for each in reads)
-    return (
-        f"Under the shipped policy, limits and all, {blocked} of {calls} honest calls were blocked."
-    )
+    # Each scene's team is a name of its own that nobody has a key in: its size is not told by keys.
+    policy += f"\ncredit: {{unvalued_budget: {UNVALUED_BUDGET}}}\n"
+    reads: list[Read] = []
+    for first in range(0, SHIPPED_SEEDS, SHIPPED_AT_ONCE):
+        with _stage(policy) as stage:
+            some = trial.trials(range(first, first + SHIPPED_AT_ONCE), [], [])
+            reads += trial.run(stage, some)
+    return reads
 
 
 def _score(path: Path, accepted: Sequence[str]) -> int:

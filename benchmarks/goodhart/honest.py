@@ -2,7 +2,8 @@
 Honest traffic from a seed: what a small team does, and what comes of it.
 
 Chats of several turns, agents whose history grows, CI jobs that fill in a template, people who do
-not write English, and a short question now and then. Beside the team that may cheat works
+not write English, and a short question now and then: so often that credit comes to what it does
+in real sessions of coding agents (docs/goodhart.md). Beside the team that may cheat works
 another, whose task can be misused. One accepted task was done without AI.
 """
 
@@ -151,5 +152,5 @@ def _foreign(chance: Random) -> list[list[Message]]:
 
 
 def _brief(chance: Random) -> list[list[Message]]:
-    """Return the few calls of somebody who has a short question."""
-    return [[user(texts.question(chance))] for _ in range(chance.randint(1, 3))]
+    """Return the one call of somebody who has a short question."""
+    return [[user(texts.question(chance))]]

@@ -19,8 +19,8 @@ class Beside(NamedTuple):
 
     courses: Sequence[Course]
     reads: Sequence[Read]
-    shipped: str
-    """What the shipped policy does to honest work."""
+    shipped: Sequence[Read]
+    """Honest work under the shipped policy."""
 
 
 def write(
@@ -42,8 +42,8 @@ def write(
         "learnt": "\n".join(f"- {course(each)}" for each in beside.courses)
         or "- Not part of this run.",
         "elsewhere": table.elsewhere(),
-        "kinds": kinds(beside.reads),
-        "shipped": beside.shipped,
+        "kinds": kinds(beside.shipped),
+        "shipped": table.suffering(beside.shipped),
     }
     path.write_text(Template(_PAGE.read_text("utf-8")).substitute(parts), encoding="utf-8")
 

@@ -138,6 +138,23 @@ def text(made: Sequence[Row], suffered: Honest) -> str:
     return "\n".join(lines) + "\n"
 
 
+def suffering(alone: Sequence[Read]) -> str:
+    """Return what honest work suffers, and how sure that is, in sentences."""
+    suffered = honest(alone)
+    worth = [sum(worth for _, worth, _ in read.kinds.values()) for read in alone]
+    earned = [sum(credit for credit, _, _ in read.kinds.values()) for read in alone]
+    loss = statistics.inflation(earned, worth)
+    zero = statistics.wilson_upper(suffered.zero, suffered.worked)
+    blocked = statistics.wilson_upper(suffered.blocked, suffered.calls)
+    below = [percent(-share).lstrip("+") for share in (loss.mean, loss.high, loss.low)]
+    return (
+        f"{suffered.blocked} of {suffered.calls:,} calls blocked (upper 95 %: {percent(blocked)});"
+        f" {suffered.zero} of {suffered.worked} accepted roots without credit (upper 95 %:"
+        f" {percent(zero)}); credit {below[0]} below what they are worth (95 %: {below[1]} to"
+        f" {below[2]})."
+    )
+
+
 def elsewhere() -> str:
     """Return the attacks that no traffic can show, as Markdown."""
     lines = ["| | Attack | What becomes of it |", "|---|---|---|"]

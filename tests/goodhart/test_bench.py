@@ -1,6 +1,7 @@
 """The benchmark of attacks, small: against two gateways, and its own arithmetic."""
 
 import json
+import re
 from pathlib import Path
 from random import Random
 
@@ -34,6 +35,10 @@ def test_what_attacks_gain_on_two_gateways(tmp_path: Path) -> None:
     assert rows["A36b"].inflation["credit"].mean > 0.05
     suffered = table.honest(reads)
     assert (suffered.blocked, suffered.zero) == (0, 0)
+    said = table.suffering([read for read in reads if read.attack == trial.HONEST])
+    assert said.startswith(f"0 of {suffered.calls} calls blocked")
+    assert "0 of 11 accepted roots without credit" in said
+    assert re.search(r"credit [12]\.\d+ % below what they are worth", said)
     page = table.text(list(rows.values()), suffered)
     assert "NOT held" not in page
     assert table.plot(list(rows.values())).startswith("<svg")
