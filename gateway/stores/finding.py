@@ -1,7 +1,7 @@
 """Calls that were found in a ledger, those not in order yet among them, and the rows they print."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -65,13 +65,25 @@ class Beside(Struct, frozen=True):
     retired: int = 0
 
 
-def rows(found: Sequence[Found], beside: Beside) -> list[projection.Row]:
+def rows(
+    sequenced: Sequence[Found],
+    query: ledger.Query,
+    people: Collection[str] | None,
+    beside: Beside,
+) -> list[projection.Row]:
     """
-    Return the rows of calls, each with how much new it asked under its root.
+    Return the rows of calls that are in order and of those that wait, newest first, to a limit.
 
-    That is how many of the root's 64 smallest units came in with it, in the order of the ledger;
-    null where earlier calls of the root were retired, and only the archives could say.
+    Each says how much new it asked under its root: how many of the root's 64 smallest units came
+    in with it, in the order of the ledger; null where earlier calls of the root were retired, and only the archives could say.
     """
+    known, overlay = {each.call.attempt_id for each in sequenced}, beside.overlay
+    waiting = [
+        Found(call, overlay.settles.get(attempt_id), None)
+        for attempt_id, call in overlay.calls.items()
+        if attempt_id not in known and projection.matches(query, call, people)
+    ]
+    found = sorted([*sequenced, *waiting], key=lambda each: each.order, reverse=True)[: query.limit]
     roots = {each.call.root_id for each in found if isinstance(each.call, ledger.Intent)}
     new: dict[str, int] = {}
     for root_id in roots:

@@ -157,17 +157,12 @@ class MemoryLedger(MemoryLog):
     ) -> list[projection.Row]:
         """Return the calls asked for, newest first, up to the query's limit."""
         found = [
-            (row.received_at_us, _place(row), row)
+            Found(self._call(row), self._settle(row), _place(row))
             for row in self._calls.values()
             if projection.matches(query, self._call(row), people)
         ]
-        found.sort(key=lambda each: each[:2], reverse=True)
-        chosen = [
-            Found(self._call(row), self._settle(row), index)
-            for _, index, row in found[: query.limit]
-        ]
         beside = Beside(self._places, self._some, self._counted, retired=self.retired())
-        return finding.rows(chosen, beside)
+        return finding.rows(found, query, people, beside)
 
     def cost_hours(self, query: ledger.Query) -> list[tuple[HourKey, HourSum]]:
         """Return unlinked cost by hour, newest first."""

@@ -53,15 +53,8 @@ class Reading(LogReading):
         with self._snapshot() as (session, log):
             overlay = _overlay(session)
             found = _sequenced(session, query, people, overlay, log.retired)
-            known = {each.call.attempt_id for each in found}
-            found += [
-                Found(call, overlay.settles.get(attempt_id), None)
-                for attempt_id, call in overlay.calls.items()
-                if attempt_id not in known and projection.matches(query, call, people)
-            ]
-            found.sort(key=lambda each: each.order, reverse=True)
             beside = _beside(session, overlay, log.retired)
-            return finding.rows(found[: query.limit], beside)
+            return finding.rows(found, query, people, beside)
 
     def cost_hours(self, query: ledger.Query) -> list[tuple[HourKey, HourSum]]:
         """Return unlinked cost by hour, newest first: by team, model, time and limit."""
