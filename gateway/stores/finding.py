@@ -75,7 +75,8 @@ def rows(
     Return the rows of calls that are in order and of those that wait, newest first, to a limit.
 
     Each says how much new it asked under its root: how many of the root's 64 smallest units came
-    in with it, in the order of the ledger; null where earlier calls of the root were retired, and only the archives could say.
+    in with it, in the order of the ledger; null where earlier calls of the root were
+    retired, and only the archives could say.
     """
     known, overlay = {each.call.attempt_id for each in sequenced}, beside.overlay
     waiting = [
