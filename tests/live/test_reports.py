@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gateway.stores.sqlite.reading import Reading
-from tests.live.server import RunningGateway, Site, command
+from tests.live.server import POLICIES, RunningGateway, Site, chat, command
 from tests.live.test_credit import PROSE, called, tracked
 from tests.live.trackers import ENV, accepted, tell
 
@@ -104,3 +104,27 @@ def test_a_report_that_cannot_be_made_says_why(
         assert gateway.stop() == 0
     done = command("audit", "report", *words, "--data", str(tracked.data), expect=2)
     assert said in done.stderr
+
+
+def test_who_tries_something_out_needs_no_task_up_to_an_allowance(tracked: Site) -> None:
+    """The shipped recipe: served, told as unlinked cost with nobody's name on it, no credit."""
+    recipe = (POLICIES / "recipes" / "exploration-allowance.yaml").read_text("utf-8")
+    assert "cost_usd: 2," in recipe
+    with tracked.policy(recipe.replace("cost_usd: 2,", "cost_usd: 0.01,")).running(
+        **ENV
+    ) as gateway:
+        served = gateway.ask("/v1/chat/completions", chat(max_tokens=1_000))
+        assert (served.status, served.headers["x-goodgate-evidence"]) == (200, "none")
+        refused = gateway.ask("/v1/chat/completions", chat(max_tokens=8_000))
+        assert refused.status == 400
+        assert "work without a task are used up" in refused.json["error"]["message"]
+        assert (
+            gateway.ask("/v1/chat/completions", chat(max_tokens=8_000), task="PROJ-1").status == 200
+        )
+        found = gateway.ask("/api/audit/report", key="auditor", method="GET").json
+        spent = {each["evidence"]: each["calls"] for each in found["spent"]}
+        assert (spent["none"], spent["verified"], spent["refused"]) == (1, 1, 1)
+        share = found["unlinked_share"]["calls"]
+        assert (share["unlinked"], share["of"]) == ("1", "2")
+        assert gateway.stop() == 0
+    assert [leaf["task_id"] for leaf in tracked.leaves() if leaf["kind"] == "intent"] == ["PROJ-1"]
