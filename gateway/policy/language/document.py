@@ -121,9 +121,6 @@ def _notes(draft: _Draft, reuse: Reuse) -> Iterator[str]:
     if reuse.exact == "off" and reuse.share != Reuse().share:
         place = draft.settings["reuse"][0].place
         yield f"{place}: `share: {reuse.share}` has no effect while `exact` is off"
-    if "credit" in draft.settings:
-        place = draft.settings["credit"][0].place
-        yield f"{place}: `credit` is kept in the digest; no version yet computes credit from it"
     for node, rule in draft.rules.values():
         given = node.value if rule.effect == "permit" and isinstance(node.value, dict) else {}
         for key in ("code", "message"):
