@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from gateway.app.syncing import AWAY
+from gateway.stores.sqlite.outbox import Outbox
 from tests.live.forge import KEY, Forge, issue, served
 from tests.live.server import RunningGateway, Site, command, until
 from tests.live.test_credit import PROSE, called
@@ -199,7 +201,11 @@ def test_a_tracker_a_sync_does_not_find_is_stale_until_it_is_heard_of(
         until(lambda: not is_stale())
         forge.authorization = "another"
         sync(gateway, expect=1)
-        assert not is_stale()
+        assert gateway.stop() == 0
+    # One that is there and says no is not away: its tasks are as they were.
+    outbox = Outbox.open(site.data)
+    assert 0 < float(outbox.place("forge", AWAY)) < outbox.heard_at()["forge"]
+    outbox.close()
 
 
 def test_a_limit_is_waited_for_and_an_error_tried_again(synced: Site, forge: Forge) -> None:
