@@ -18,9 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from benchmarks.goodhart import adaptive, page, spendlogs, table, trial
+from benchmarks.goodhart import adaptive, kept, page, spendlogs, table, trial
 from benchmarks.goodhart.adaptive import Course
-from benchmarks.goodhart.attacks import ATTACKS
+from benchmarks.goodhart.attacks import ATTACKS, Attack
+from benchmarks.goodhart.kept import Seed
 from benchmarks.goodhart.stage import OPEN, UNVALUED_BUDGET, Stage
 from benchmarks.goodhart.trial import Read
 
@@ -28,6 +29,8 @@ PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "goodhart.md"
 SHIPPED_SEEDS: Final = 40
 SHIPPED_AT_ONCE: Final = 8
 """More would be more calls a minute than so few people make."""
+VARYING: Final = frozenset(("novel text", "salts", "drive-by", "collusion"))
+"""Classes whose gain rests on how short and how dear a seed's tasks are: these get more seeds."""
 STEPS: Final = 200
 PER_STEP: Final = 8
 
@@ -53,18 +56,32 @@ def _measured(options: argparse.Namespace) -> tuple[list[Read], list[Course]]:
     attacks = trial.chosen([each for each in options.only.split(",") if each])
     reads: list[Read] = []
     courses: list[Course] = []
-    for seed in range(options.seeds):
-        some = trial.trials([seed], attacks, options.budgets)
-        if seed < options.deep_seeds:
-            novel = [each for each in attacks if each.of == "novel text"]
-            deep = trial.trials([seed], novel, options.deep_budgets)[1:]
-            some += [each for each in deep if each.budget not in options.budgets]
-        with _stage() as stage:
-            reads += trial.run(stage, some)
-            if seed < options.adaptive:
-                courses.append(adaptive.run(stage, seed=seed, steps=STEPS, per_step=PER_STEP))
-        print(f"seed {seed}: {len(some)} trials, {time.monotonic() - began:.0f} s", file=sys.stderr)
+    known = kept.found(options.keep, page.command(options))
+    for seed in range(options.seeds + options.more_seeds):
+        came_to = known.get(seed)
+        if came_to is None:
+            came_to = _of_seed(seed, attacks, options)
+            kept.keep(options.keep, came_to)
+        reads += came_to.reads
+        courses += came_to.courses
+        print(f"seed {seed}: {time.monotonic() - began:.0f} s", file=sys.stderr)
     return reads, courses
+
+
+def _of_seed(seed: int, attacks: Sequence[Attack], options: argparse.Namespace) -> Seed:
+    if seed >= options.seeds:
+        attacks = [each for each in attacks if each.of in VARYING]
+    some = trial.trials([seed], attacks, options.budgets)
+    if seed < options.deep_seeds:
+        novel = [each for each in attacks if each.of == "novel text"]
+        deep = trial.trials([seed], novel, options.deep_budgets)[1:]
+        some += [each for each in deep if each.budget not in options.budgets]
+    courses: list[Course] = []
+    with _stage() as stage:
+        reads = trial.run(stage, some)
+        if seed < options.adaptive:
+            courses.append(adaptive.run(stage, seed=seed, steps=STEPS, per_step=PER_STEP))
+    return Seed(seed, page.command(options), reads, courses)
 
 
 @contextmanager
@@ -103,6 +120,8 @@ def _score(path: Path, accepted: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks.goodhart", description=__doc__)
     parser.add_argument("--seeds", type=int, default=12)
+    parser.add_argument("--more-seeds", type=int, default=0, help="of what varies with the seed")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="go on where a run was cut off")
     parser.add_argument("--budgets", type=_numbers, default=[2, 20], metavar="2,20")
     parser.add_argument("--deep-seeds", type=int, default=2, help="with the deep budgets too")
     parser.add_argument("--deep-budgets", type=_numbers, default=[5, 100], metavar="5,100")

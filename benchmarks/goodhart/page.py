@@ -37,6 +37,7 @@ def write(
     parts = {
         "command": command(options),
         "seeds": options.seeds,
+        "more": options.more_seeds,
         "calls": f"{calls:,}",
         "attacks": table.text(made, suffered),
         "learnt": "\n".join(f"- {course(each)}" for each in beside.courses)
@@ -75,7 +76,7 @@ def kinds(reads: Sequence[Read]) -> str:
 def command(options: argparse.Namespace) -> str:
     """Return the command of a run."""
     return (
-        f"python -m benchmarks.goodhart --seeds {options.seeds}"
+        f"python -m benchmarks.goodhart --seeds {options.seeds} --more-seeds {options.more_seeds}"
         f" --budgets {','.join(map(str, options.budgets))} --deep-seeds {options.deep_seeds}"
         f" --deep-budgets {','.join(map(str, options.deep_budgets))} --adaptive {options.adaptive}"
     )

@@ -113,15 +113,15 @@ def honest(found: Iterable[Read]) -> Honest:
 def text(made: Sequence[Row], suffered: Honest) -> str:
     """Return the table as Markdown."""
     lines = [
-        "| | Attack | Budget | " + " | ".join(NAMES) + " | credit, 95 % | GG, upper | |",
-        "|---|---|--:|" + "--:|" * len(NAMES) + "---|--:|---|",
+        "| | Attack | Budget | Seeds | " + " | ".join(NAMES) + " | credit, 95 % | GG, upper | |",
+        "|---|---|--:|--:|" + "--:|" * len(NAMES) + "---|--:|---|",
     ]
     last = ""
     for row in sorted(made, key=lambda each: (_order(each.of), each.attack, each.budget)):
         of = row.of if row.of != last else ""
         last = row.of
         lines.append(
-            f"| {of} | {row.attack} {ATTACKS[row.attack].name} | x{row.budget} | "
+            f"| {of} | {row.attack} {ATTACKS[row.attack].name} | x{row.budget} | {row.seeds} | "
             + " | ".join(percent(row.inflation[name].mean) for name in NAMES)
             + f" | {_interval(row.inflation['credit'])}"
             + f" | {'' if row.gain is None else f'{max(row.gain.high, 0):.4f}'}"

@@ -7,6 +7,7 @@ databases. Each server is ready when its log says so: nothing here sleeps.
 """
 
 import atexit
+import contextlib
 import os
 import pwd
 import secrets
@@ -95,7 +96,9 @@ class Server:
         """End every process of it at once, as a crash does."""
         if self._process is not None:
             for process in self._processes():
-                os.kill(process, signal.SIGKILL)
+                # One of its children may end by itself in between.
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
         self._gone()
 
     def restart(self) -> None:
