@@ -73,12 +73,15 @@ def test_serve_is_handed_over_with_its_options(monkeypatch: pytest.MonkeyPatch) 
     assert seen == [(["--port", "0"], {"GOODGATE_DATA": "x"})]
 
 
-def test_the_demo_says_what_it_does_not_do_yet(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_demo_shows_credit_beside_the_ranking(capsys: pytest.CaptureFixture[str]) -> None:
     found = Counted(
         raw=[{"rank": 1, "person": "mallory", "calls": 9, "tokens": 99}],
         tasks=[{"task": "P-1", "calls": 1, "tokens": 2, "cost_usd": str(Decimal("0.1"))}],
         refused={"task_required": 8},
         unlinked=[],
+        credit=[
+            {"task": "P-1", "accepted": 1, "credit": "0.995", "calls": 1, "cost_usd": "0.1"},
+        ],
         repeats=20,
     )
 
@@ -88,4 +91,5 @@ def test_the_demo_says_what_it_does_not_do_yet(capsys: pytest.CaptureFixture[str
     assert "a ranking of people by tokens" in out
     assert "mallory's 20 repeats" in out
     assert "recognised" in out
-    assert "later version" in out
+    assert "0.995" in out
+    assert "that is no credit" in out
